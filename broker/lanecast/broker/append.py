@@ -1,0 +1,43 @@
+"""The fenced append: how a producer publishes on a lossless lane. Pure; `scripts` runs the call.
+
+Guarantees (by `append.lua`, atomic): within a producer's epoch messages are appended in the order of their
+numbers, each once, however often a batch is sent; a producer whose epoch is not the newest appends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lanecast.broker import keys, scripts
+from lanecast.broker.lanes import Lane
+from lanecast.broker.wire import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch.
+
+    Attributes:
+        status: `ok`, `gap` (go back to `seq`), `full` (send what is behind `seq` later) or `fenced`.
+        seq: last number appended; for `gap` the number expected, for `fenced` the newest epoch.
+    """
+
+    status: str
+    seq: int
+
+
+def call(run: str, lane: Lane, producer: str, epoch: int, seq: int, batch: Sequence[Message]) -> scripts.Call:
+    """The call that appends `batch`, whose first message has number `seq`."""
+    words: list[scripts.Word] = [producer, epoch, lane.name, lane.max_entries, seq]
+    for message in batch:
+        words += (message.kind, message.enc, f"{message.t_ms or 0:.3f}", message.data)
+    return scripts.Call(
+        scripts.APPEND, (keys.lane(run, lane.name), keys.producers(run), keys.sequences(run)), tuple(words)
+    )
+
+
+def answer(reply: Any) -> Appended:
+    """Read the script's reply."""
+    return Appended(reply[0].decode(), int(reply[1]))

@@ -1,0 +1,52 @@
+"""Demand: which tiers of a run somebody watches. Pure.
+
+Gateways say it with an `XADD` on the run's demand stream, which its worker reads together with the lanes: when a
+viewer joins, and every second for as long as one is there. A tier that was not asked for within `TTL_S` is not rendered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lanecast.broker.errors import InvalidMessage
+from lanecast.broker.tiers import TIERS
+
+REFRESH_S: Final = 1.0
+TTL_S: Final = 3.5
+STREAM_KEPT: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """`viewers` of gateway `node` watch `tier`; `key` asks for a keyframe now."""
+
+    node: str
+    tier: str
+    viewers: int
+    key: bool = False
+
+    def to_fields(self) -> dict[str, str | int]:
+        """The entry's fields, for `XADD … MAXLEN ~ STREAM_KEPT`."""
+        return {"node": self.node, "tier": self.tier, "viewers": self.viewers, "key": int(self.key)}
+
+
+def from_fields(fields: Mapping[bytes, bytes]) -> Demand:
+    """Read an entry of the demand stream.
+
+    Raises:
+        InvalidMessage: a field is missing or malformed.
+    """
+    try:
+        demand = Demand(
+            fields[b"node"].decode(),
+            fields[b"tier"].decode(),
+            int(fields.get(b"viewers", b"1")),
+            fields.get(b"key") == b"1",
+        )
+    except (KeyError, ValueError) as error:
+        raise InvalidMessage("demand", str(error)) from None
+    if demand.tier not in TIERS:
+        raise InvalidMessage("tier", f"{demand.tier[:40]!r} is not one of {', '.join(TIERS)}")
+    return demand

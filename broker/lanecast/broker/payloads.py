@@ -1,0 +1,415 @@
+"""What the kinds of message hold, read and checked. Pure.
+
+`read(message)` turns an entry of an input lane into one of the dataclasses below, or raises
+`InvalidMessage` with the path of the field that is wrong. Unknown keys are ignored: that is how the wire grows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanecast.broker import wire
+from lanecast.broker.columns import (
+    Column,
+    check_name,
+    read_column,
+    read_columns,
+    read_strings,
+)
+from lanecast.broker.errors import InvalidMessage, TooLarge
+
+MAX_LAYERS: Final = 64
+MAX_METRICS: Final = 256
+MAX_TEXT: Final = 4096
+
+LIFECYCLE_STATES: Final = ("created", "running", "paused", "stopping", "ended")
+LEVELS: Final = ("info", "warning", "error", "complete")
+PARAM_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "float": (int, float), "int": (int,), "bool": (bool,), "choice": (str,),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Entities of one kind: `ids` is a (n,) uint32 array or n strings; every column has n values."""
+
+    ids: NDArray[np.uint32] | list[str]
+    columns: dict[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """State at one step. A full frame replaces the layers it names; a partial one updates rows."""
+
+    step: int
+    time_s: float
+    layers: dict[str, Layer]
+    partial: bool = False
+    gone: dict[str, NDArray[np.uint32] | list[str]] = field(default_factory=dict)
+    phases: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """A batch of events of one type; what the columns mean is up to the type's reducer."""
+
+    type: str
+    time_s: float
+    items: dict[str, Column]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Named numbers at one step."""
+
+    step: int
+    time_s: float
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A line for the event log."""
+
+    level: str
+    text: str
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """A change of the run's state or description; None means: as it was."""
+
+    state: str
+    title: str | None = None
+    kind: str | None = None
+    metadata: dict[str, Any] | None = None
+    params: dict[str, dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the simulation really does now."""
+
+    paused: bool
+    stopping: bool
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to one command."""
+
+    command_id: str
+    ok: bool
+    error: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The static map: `data` is the payload again, checked, as MessagePack."""
+
+    kind: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One camera picture, still encoded."""
+
+    camera: str
+    mime: str
+    step: int
+    time_s: float
+    data: bytes
+
+
+Payload = Frame | Events | Metrics | Status | Lifecycle | Control | Result | Scene | Image
+
+
+def read(message: wire.Message) -> Payload:
+    """Read a message's payload.
+
+    Raises:
+        InvalidMessage: it is not what its kind asks for.
+    """
+    return read_payload(message.kind, wire.decode(message.data, message.enc))
+
+
+def read_payload(kind: str, payload: Any) -> Payload:
+    """Read a decoded payload of a known kind; see `read`."""
+    return _READERS[kind](_map(payload, "data"))
+
+
+def _frame(raw: Mapping[str, Any]) -> Frame:
+    layers_raw = _map(raw.get("layers"), "layers")
+    if len(layers_raw) > MAX_LAYERS:
+        raise TooLarge("layers", len(layers_raw), MAX_LAYERS, "layers")
+    partial = _bool(raw, "partial", default=False)
+    layers = {check_name(name, "layers"): _layer(value, f"layers.{name}") for name, value in layers_raw.items()}
+    gone = {
+        check_name(name, "gone"): _ids(read_column(value, f"gone.{name}"), f"gone.{name}")
+        for name, value in _map(raw.get("gone") or {}, "gone").items()
+    }
+    if gone and not partial:
+        raise InvalidMessage("gone", "only a partial frame names those who left; a full one leaves them out")
+    return Frame(
+        _int(raw, "step"), _number(raw, "time_s"), layers, partial, gone, _numbers(raw.get("phases") or {}, "phases")
+    )
+
+
+def _layer(value: Any, path: str) -> Layer:
+    columns = read_columns(value, path)
+    ids = columns.pop("id", None)
+    if ids is None:
+        raise InvalidMessage(f"{path}.id", "missing; every entity needs an id")
+    for axis in ("x", "y", "angle"):
+        if axis in columns and columns[axis].values is not None:
+            raise InvalidMessage(f"{path}.{axis}", "expected numbers, got strings")
+    return Layer(_ids(ids, f"{path}.id"), columns)
+
+
+def _ids(column: Column, path: str) -> NDArray[np.uint32] | list[str]:
+    if column.values is not None:
+        names = column.to_list()
+        if len(set(names)) != len(names):
+            raise InvalidMessage(path, "an id comes twice")
+        return names
+    data = column.data
+    if data.size == 0:
+        return np.empty(0, np.uint32)
+    if data.dtype.kind == "f" and not (data == np.floor(data)).all():
+        raise InvalidMessage(path, "ids are integers or strings, not fractions")
+    if data.min() < 0 or data.max() > 0xFFFFFFFF:
+        raise InvalidMessage(path, "an id is outside 0 to 4294967295")
+    ids = data.astype(np.uint32)
+    if np.unique(ids).size != ids.size:
+        raise InvalidMessage(path, "an id comes twice")
+    return ids
+
+
+def _events(raw: Mapping[str, Any]) -> Events:
+    return Events(_text(raw, "type", 64), _number(raw, "time_s"), read_columns(raw.get("items"), "items"))
+
+
+def _metrics(raw: Mapping[str, Any]) -> Metrics:
+    values = _numbers(raw.get("values"), "values")
+    if len(values) > MAX_METRICS:
+        raise TooLarge("values", len(values), MAX_METRICS, "metrics")
+    return Metrics(_int(raw, "step", 0), _number(raw, "time_s", 0.0), values)
+
+
+def _status(raw: Mapping[str, Any]) -> Status:
+    level = raw.get("level", "info")
+    if level not in LEVELS:
+        raise InvalidMessage("level", f"{str(level)[:40]!r} is not one of {', '.join(LEVELS)}")
+    return Status(level, _text(raw, "text", MAX_TEXT), _number(raw, "time_s", 0.0))
+
+
+def _lifecycle(raw: Mapping[str, Any]) -> Lifecycle:
+    state = raw.get("state")
+    if state not in LIFECYCLE_STATES:
+        raise InvalidMessage("state", f"{str(state)[:40]!r} is not one of {', '.join(LIFECYCLE_STATES)}")
+    metadata = raw.get("metadata")
+    if metadata is not None:
+        for name, value in _map(metadata, "metadata").items():
+            if not isinstance(value, str | int | float | bool) or (isinstance(value, str) and len(value) > MAX_TEXT):
+                raise InvalidMessage(f"metadata.{name}", "expected a short string, a number or a boolean")
+    params = raw.get("params")
+    if params is not None:
+        params = {
+            check_name(name, "params"): read_param(value, f"params.{name}")
+            for name, value in _map(params, "params").items()
+        }
+    return Lifecycle(
+        state,
+        None if raw.get("title") is None else _text(raw, "title", 256),
+        None if raw.get("kind") is None else _text(raw, "kind", 64),
+        None if metadata is None else dict(metadata),
+        params,
+    )
+
+
+def read_param(value: Any, path: str) -> dict[str, Any]:
+    """Check the description of one parameter and return it with its known keys only.
+
+    Raises:
+        InvalidMessage: type, bounds, choices or value do not fit one another.
+    """
+    raw = _map(value, path)
+    if raw.get("type") not in PARAM_TYPES:
+        raise InvalidMessage(f"{path}.type", f"{raw.get('type')!r} is not one of {', '.join(PARAM_TYPES)}")
+    param: dict[str, Any] = {"type": raw["type"]}
+    for key in ("min", "max", "step"):
+        if raw.get(key) is not None:
+            param[key] = _number(raw, key, path=path)
+    for key in ("unit", "title"):
+        if raw.get(key) is not None:
+            param[key] = _text(raw, key, 128, path)
+    if raw["type"] == "choice":
+        param["choices"] = read_strings(raw.get("choices"), f"{path}.choices")
+    param["value"] = check_value(param, raw.get("value"), f"{path}.value")
+    return param
+
+
+def check_value(param: Mapping[str, Any], value: Any, path: str) -> float | int | bool | str:
+    """Return `value` if a parameter described by `param` may take it.
+
+    Raises:
+        InvalidMessage: wrong type, not finite, out of bounds, or none of the choices.
+    """
+    types = PARAM_TYPES[param["type"]]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise InvalidMessage(path, f"expected {param['type']}, got {value!r:.60}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidMessage(path, f"{value} is not a finite number")
+    if "choices" in param and value not in param["choices"]:
+        raise InvalidMessage(path, f"{value!r:.60} is not one of {', '.join(param['choices'])}")
+    if "min" in param and value < param["min"]:
+        raise InvalidMessage(path, f"{value} is below the minimum {param['min']:g}")
+    if "max" in param and value > param["max"]:
+        raise InvalidMessage(path, f"{value} is above the maximum {param['max']:g}")
+    checked: float | int | bool | str = value
+    return float(checked) if param["type"] == "float" else checked
+
+
+def _control(raw: Mapping[str, Any]) -> Control:
+    return Control(
+        _bool(raw, "paused", default=False),
+        _bool(raw, "stopping", default=False),
+        dict(_map(raw.get("params") or {}, "params")),
+    )
+
+
+def _result(raw: Mapping[str, Any]) -> Result:
+    return Result(
+        _text(raw, "command_id", 64),
+        _bool(raw, "ok"),
+        None if raw.get("error") is None else _text(raw, "error", MAX_TEXT),
+        None if raw.get("field") is None else _text(raw, "field", 256),
+    )
+
+
+def _scene(raw: Mapping[str, Any]) -> Scene:
+    kind = _text(raw, "kind", 64)
+    bounds = raw.get("bounds")
+    if not isinstance(bounds, list) or len(bounds) != 4:
+        raise InvalidMessage("bounds", "expected [x0, y0, x1, y1]")
+    for index in range(4):
+        _check_number(bounds[index], f"bounds[{index}]")
+    scene: dict[str, Any] = {"kind": kind, "bounds": [float(value) for value in bounds]}
+    for name in ("lines", "areas"):
+        if raw.get(name) is not None:
+            scene[name] = _shapes(_map(raw[name], name), name)
+    return Scene(kind, wire.encode(scene))
+
+
+def _shapes(raw: Mapping[str, Any], path: str) -> dict[str, Any]:
+    points = read_column(raw.get("points"), f"{path}.points").data.astype("<f4")
+    starts = read_column(raw.get("starts"), f"{path}.starts").data
+    if points.size % 2:
+        raise InvalidMessage(f"{path}.points", f"{points.size} numbers are not pairs of x and y")
+    if starts.size and (starts[0] != 0 or (np.diff(starts) <= 0).any() or starts[-1] >= points.size // 2):
+        raise InvalidMessage(f"{path}.starts", "expected indexes of points, rising from 0")
+    shapes: dict[str, Any] = {"points": points, "starts": starts.astype("<u4")}
+    if raw.get("width") is not None:
+        shapes["width"] = _per_shape(read_column(raw["width"], f"{path}.width").data.astype("<f4"), starts, path)
+    if raw.get("id") is not None:
+        shapes["id"] = _per_shape(read_strings(raw["id"], f"{path}.id"), starts, path)
+    return shapes
+
+
+def _per_shape(values: Any, starts: NDArray[Any], path: str) -> Any:
+    if len(values) != len(starts):
+        raise InvalidMessage(path, f"{len(values)} values for {len(starts)} shapes")
+    return values
+
+
+def _image(raw: Mapping[str, Any]) -> Image:
+    data = raw.get("data")
+    if not isinstance(data, bytes):
+        raise InvalidMessage("data", "expected binary")
+    return Image(_text(raw, "camera", 64), _text(raw, "mime", 64), _int(raw, "step", 0), _number(raw, "time_s"), data)
+
+
+_MISSING: Final = object()
+
+
+def _map(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidMessage(path, f"expected a map, got {type(value).__name__}")
+    for key in value:
+        if not isinstance(key, str):
+            raise InvalidMessage(path, f"expected keys that are strings, got {key!r:.60}")
+    return value
+
+
+def _check_number(value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidMessage(path, f"expected a number, got {'nothing' if value is None else repr(value)[:60]}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidMessage(path, f"{value!r:.40} is not a finite number")
+    return number
+
+
+def _number(raw: Mapping[str, Any], name: str, default: float | None = None, path: str = "") -> float:
+    value = raw.get(name, default)
+    return _check_number(value, f"{path}.{name}" if path else name)
+
+
+def _numbers(value: Any, path: str) -> dict[str, float]:
+    return {
+        check_name(name, path): _check_number(number, f"{path}.{name}") for name, number in _map(value, path).items()
+    }
+
+
+def _int(raw: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    value = raw.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**53) < value < 2**53:
+        raise InvalidMessage(name, f"expected an integer, got {'nothing' if value is None else repr(value)[:60]}")
+    return value
+
+
+def _bool(raw: Mapping[str, Any], name: str, *, default: Any = _MISSING) -> bool:
+    value = raw.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidMessage(name, f"expected a boolean, got {'nothing' if value is _MISSING else repr(value)[:60]}")
+    return value
+
+
+def _text(raw: Mapping[str, Any], name: str, limit: int, path: str = "") -> str:
+    where = f"{path}.{name}" if path else name
+    value = raw.get(name)
+    if not isinstance(value, str):
+        raise InvalidMessage(where, f"expected a string, got {'nothing' if value is None else repr(value)[:60]}")
+    if len(value) > limit:
+        raise TooLarge(where, len(value), limit, "characters")
+    return value
+
+
+_READERS: Final[dict[str, Callable[[Mapping[str, Any]], Payload]]] = {
+    "frame": _frame,
+    "events": _events,
+    "metrics": _metrics,
+    "status": _status,
+    "log": _status,
+    "lifecycle": _lifecycle,
+    "control": _control,
+    "result": _result,
+    "scene": _scene,
+    "image": _image,
+}

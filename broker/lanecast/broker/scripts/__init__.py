@@ -1,0 +1,60 @@
+"""The Lua scripts of the contract, each a documented file in this folder, and how to call them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final
+
+from redis.exceptions import NoScriptError
+
+Word = str | bytes | int | float | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script by name; `text` is its source, `sha` what Redis knows it by."""
+
+    name: str
+    text: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A script with its keys and arguments, ready to be run by `run_sync` or `run`."""
+
+    script: Script
+    keys: Sequence[str]
+    args: Sequence[Word]
+
+
+def _load(name: str) -> Script:
+    text = resources.files(__name__).joinpath(f"{name}.lua").read_text("utf-8")
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+APPEND: Final = _load("append")
+LEASE: Final = _load("lease")
+COMMIT: Final = _load("commit")
+HEARTBEAT: Final = _load("heartbeat")
+COMMAND: Final = _load("command")
+COUNT: Final = _load("count")
+
+
+def run_sync(client: Any, call: Call) -> Any:
+    """Run a call on a `redis.Redis`; the script is sent only if the server does not know it."""
+    try:
+        return client.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
+    except NoScriptError:
+        return client.eval(call.script.text, len(call.keys), *call.keys, *call.args)
+
+
+async def run(client: Any, call: Call) -> Any:
+    """Run a call on a `redis.asyncio.Redis`; the script is sent only if the server does not know it."""
+    try:
+        return await client.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
+    except NoScriptError:
+        return await client.eval(call.script.text, len(call.keys), *call.keys, *call.args)

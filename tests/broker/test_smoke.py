@@ -1,0 +1,5 @@
+import redis.asyncio
+
+
+async def test_ping(client: redis.asyncio.Redis) -> None:
+    assert await client.ping()

@@ -1,0 +1,145 @@
+/**
+ * What passes between the page and its engine (a Web Worker). The engine owns the socket, the state and the canvas; the
+ * page gets summaries about ten times a second, and never an array of entities.
+ */
+import type {
+  CommandName,
+  Control,
+  Epoch,
+  Level,
+  ResultMessage,
+  RunInfo,
+} from '../protocol/messages';
+import type { ColourBy, LayerRole } from './layerStyle';
+import type { Arrival, LinkState } from './session';
+
+export type ThemeName = 'light' | 'dark';
+
+export type ToEngine =
+  | {
+      type: 'start';
+      canvas: OffscreenCanvas | null;
+      width: number;
+      height: number;
+      ratio: number;
+      socketUrl: string;
+      apiUrl: string;
+      token: string | null;
+      theme: ThemeName;
+    }
+  | { type: 'token'; token: string | null }
+  | { type: 'watch'; run: string | null; tier: string }
+  | { type: 'retry' }
+  | { type: 'command'; run: string; commandId: string; name: CommandName; args: CommandArgs }
+  | { type: 'resize'; width: number; height: number; ratio: number }
+  | { type: 'theme'; theme: ThemeName }
+  | { type: 'pan'; dx: number; dy: number }
+  | { type: 'zoom'; x: number; y: number; factor: number }
+  | { type: 'fit' }
+  | { type: 'click'; x: number; y: number }
+  | { type: 'select'; layer: string | null; id: number }
+  | { type: 'step-selection'; by: 1 | -1 }
+  | { type: 'follow'; on: boolean }
+  | { type: 'vectors'; on: boolean }
+  | { type: 'colour'; by: ColourBy }
+  | { type: 'layer-visible'; layer: string; visible: boolean };
+
+export type CommandArgs = Record<string, unknown>;
+
+export interface LinkSummary {
+  state: LinkState;
+  attempt: number;
+  /** Milliseconds until the next attempt, while reconnecting. */
+  retryInMs: number | null;
+  closeCode: number | null;
+  cause: string | null;
+  remedy: string | null;
+  /** Only a new token helps. */
+  needsToken: boolean;
+  role: string | null;
+  node: string | null;
+}
+
+export interface LayerSummary {
+  name: string;
+  role: LayerRole;
+  rows: number;
+  visible: boolean;
+  /** Whether entities of this layer can be coloured in this way. */
+  colours: readonly ColourBy[];
+}
+
+export interface SelectionSummary {
+  layer: string;
+  id: number;
+  name: string;
+  /** False once it has left the simulation. */
+  present: boolean;
+  fields: readonly { name: string; value: number | string; unit: string | null }[];
+}
+
+export interface HopSummary {
+  name: string;
+  ms: number;
+}
+
+export interface Summary {
+  run: string | null;
+  link: LinkSummary;
+  /** Whether a frame of this run has come since it was chosen. */
+  hasFrame: boolean;
+  epoch: Epoch | null;
+  tier: string | null;
+  /** Time and step of the newest drawn frame. */
+  timeS: number;
+  step: number;
+  /** Milliseconds since the newest frame was published, as far as the clocks are known. */
+  ageMs: number | null;
+  staleAfterMs: number;
+  /** Milliseconds since the newest frame reached this page. */
+  silentMs: number | null;
+  rttMs: number | null;
+  fps: number;
+  bytesPerS: number;
+  framesPerS: number;
+  /** Frames that never reached the screen: skipped by the gateway or refused here. */
+  dropped: number;
+  decodeMs: number;
+  framesDrawn: number;
+  entitiesDrawn: number;
+  hops: readonly HopSummary[];
+  metrics: Readonly<Record<string, number>>;
+  phases: Readonly<Record<string, number>>;
+  layers: readonly LayerSummary[];
+  selection: SelectionSummary | null;
+  follow: boolean;
+  vectors: boolean;
+  colour: ColourBy;
+  /** CSS pixels per metre. */
+  scale: number;
+  /** Ends of the colour scales, m/s; null while nothing is coloured by speed. */
+  speedMax: number | null;
+  edgeSpeedMax: number | null;
+  scene: SceneStatus;
+  renderer: RendererStatus;
+}
+
+export type SceneStatus =
+  | { state: 'none' }
+  | { state: 'loading' }
+  | { state: 'ready'; lines: number }
+  | { state: 'failed'; cause: string };
+
+export type RendererStatus =
+  | { state: 'ready'; name: string }
+  | { state: 'lost' }
+  | { state: 'unsupported'; cause: string };
+
+export type FromEngine =
+  | { type: 'summary'; summary: Summary }
+  | { type: 'info'; info: RunInfo }
+  | { type: 'control'; run: string; control: Control }
+  | { type: 'result'; result: ResultMessage }
+  | { type: 'command-refused'; commandId: string; error: string; field: string | null }
+  | { type: 'arrival'; run: string; arrival: Arrival; info: RunInfo }
+  | { type: 'log'; level: Level; text: string; timeS: number | null; atMs: number; source: string };

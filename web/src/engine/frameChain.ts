@@ -1,0 +1,101 @@
+/**
+ * The chain of frames of one run: which frame may be applied to what, and the state that results.
+ *
+ * A delta is applied only on top of the very frame that it was made for; any other breaks the chain until the next
+ * keyframe. What is *shown* is guarded apart from what is *applied*: within one stream epoch the time given out never
+ * steps back, even if a keyframe from a gateway that lags is older than what the viewer has seen.
+ */
+import type { Epoch, FrameMessage, WireDeltaLayer, WireKeyLayer } from '../protocol/messages';
+import { applyDelta, layerFromKey, type Layer } from './layerStore';
+import { WireError } from './typedArrays';
+
+export type FrameOutcome =
+  /** Applied, and newer than anything shown so far. */
+  | 'applied'
+  /** Applied, but older than what has been shown: keep showing that. */
+  | 'held'
+  /** Not applied: made for another frame, or malformed. A keyframe is needed. */
+  | 'broken';
+
+export class FrameChain {
+  readonly layers = new Map<string, Layer>();
+  readonly metrics = new Map<string, number>();
+  phases: Readonly<Record<string, number>> = {};
+  step = 0;
+  timeS = 0;
+  /** The stream epoch of what is shown, null before the first frame. */
+  epoch: Epoch | null = null;
+  tier: string | null = null;
+  /** Why the chain broke last, for the log. */
+  brokenBecause: string | null = null;
+
+  private lastOffset: string | null = null;
+  private shownTimeS = -Infinity;
+  private shownStep = -Infinity;
+
+  apply(frame: FrameMessage): FrameOutcome {
+    if (!frame.key && !this.follows(frame)) {
+      this.brokenBecause = `a delta for frame ${frame.prev ?? 'none'} came after ${this.lastOffset ?? 'none'}`;
+      return 'broken';
+    }
+    try {
+      if (frame.key) this.replaceBy(frame);
+      else this.update(frame);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.brokenBecause = error.message;
+      this.lastOffset = null;
+      return 'broken';
+    }
+    return this.accept(frame);
+  }
+
+  /** Forgets which frame came last: the next delta is refused, the next keyframe is welcome. */
+  breakChain(): void {
+    this.lastOffset = null;
+  }
+
+  private follows(frame: FrameMessage): boolean {
+    return (
+      this.lastOffset !== null &&
+      frame.prev === this.lastOffset &&
+      frame.tier === this.tier &&
+      frame.epoch === this.epoch
+    );
+  }
+
+  private replaceBy(frame: FrameMessage): void {
+    // Build everything first, so that a malformed keyframe leaves the shown state whole.
+    const fresh = Object.entries(frame.layers).map(
+      ([name, wire]) => [name, layerFromKey(wire as WireKeyLayer)] as const,
+    );
+    this.layers.clear();
+    for (const [name, layer] of fresh) this.layers.set(name, layer);
+    this.metrics.clear();
+  }
+
+  private update(frame: FrameMessage): void {
+    for (const [name, wire] of Object.entries(frame.layers)) {
+      const layer = this.layers.get(name);
+      if (layer === undefined) throw new WireError(`expected a known layer, got ${name}`);
+      applyDelta(layer, wire as WireDeltaLayer);
+    }
+  }
+
+  private accept(frame: FrameMessage): FrameOutcome {
+    if (frame.epoch !== this.epoch) {
+      this.shownTimeS = -Infinity;
+      this.shownStep = -Infinity;
+    }
+    this.epoch = frame.epoch;
+    this.tier = frame.tier;
+    this.lastOffset = frame.offset;
+    this.brokenBecause = null;
+    for (const [name, value] of Object.entries(frame.metrics ?? {})) this.metrics.set(name, value);
+    if (frame.phases) this.phases = frame.phases;
+    if (frame.time_s < this.shownTimeS || frame.step < this.shownStep) return 'held';
+    this.timeS = this.shownTimeS = frame.time_s;
+    this.step = this.shownStep = frame.step;
+    return 'applied';
+  }
+}

@@ -1,0 +1,49 @@
+/** Running figures: how often, how much. Time is passed in, so that they can be tested. */
+
+/** Events or amounts per second over a sliding window. */
+export class RateMeter {
+  private readonly times: number[] = [];
+  private readonly amounts: number[] = [];
+  private sum = 0;
+
+  constructor(private readonly windowMs = 1000) {}
+
+  add(nowMs: number, amount = 1): void {
+    this.times.push(nowMs);
+    this.amounts.push(amount);
+    this.sum += amount;
+    this.trim(nowMs);
+  }
+
+  perSecond(nowMs: number): number {
+    this.trim(nowMs);
+    return (this.sum * 1000) / this.windowMs;
+  }
+
+  private trim(nowMs: number): void {
+    let gone = 0;
+    while (gone < this.times.length && (this.times[gone] ?? 0) <= nowMs - this.windowMs) {
+      this.sum -= this.amounts[gone] ?? 0;
+      gone++;
+    }
+    if (gone > 0) {
+      this.times.splice(0, gone);
+      this.amounts.splice(0, gone);
+    }
+  }
+}
+
+/** An exponentially weighted mean. */
+export class Smoothed {
+  private mean: number | null = null;
+
+  constructor(private readonly weight = 0.1) {}
+
+  add(value: number): void {
+    this.mean = this.mean === null ? value : this.mean + (value - this.mean) * this.weight;
+  }
+
+  get value(): number {
+    return this.mean ?? 0;
+  }
+}

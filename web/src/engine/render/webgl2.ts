@@ -1,0 +1,225 @@
+/** The WebGL2 tier: vertex pulling from float textures, one draw call per layer. */
+import type { ThemeName } from '../bridge';
+import type { Camera } from '../camera';
+import { TEXELS, type DrawList } from '../drawList';
+import { ROAD_FLOATS, type SceneMesh } from '../sceneMesh';
+import { FloatTexture, Mesh, Program, RendererError } from './glObjects';
+import { PALETTES, type Rgb, type ScenePalette } from './palette';
+import type { Renderer, View } from './renderer';
+import {
+  AREA_VERTEX,
+  ENTITY_FRAGMENT,
+  ENTITY_VERTEX,
+  FLAT_FRAGMENT,
+  GRID_VERTEX,
+  ROAD_FRAGMENT,
+  ROAD_VERTEX,
+} from './shaders';
+
+/** A multiple of the texels per entity, so that no entity is torn over two rows. */
+const ENTITY_TEXTURE_WIDTH = 256 * TEXELS;
+const EDGE_TEXTURE_WIDTH = 1024;
+/** Grid lines are about this far apart on the screen, in CSS pixels. */
+const GRID_PX = 72;
+const MODE = { entities: 0, ring: 1, velocity: 2 } as const;
+
+interface LayerObjects {
+  texture: FloatTexture;
+  count: number;
+}
+
+export class WebGl2Renderer implements Renderer {
+  readonly name = 'WebGL2';
+  private palette: ScenePalette = PALETTES.dark;
+  private programs!: { road: Program; area: Program; grid: Program; entity: Program };
+  private edges!: FloatTexture;
+  private emptyVao!: WebGLVertexArrayObject;
+  private roads: Mesh | null = null;
+  private areas: Mesh | null = null;
+  private readonly layers = new Map<string, LayerObjects>();
+
+  /** Throws {@link RendererError} when the browser cannot do it. */
+  static create(canvas: OffscreenCanvas): WebGl2Renderer {
+    const gl = canvas.getContext('webgl2', {
+      alpha: false,
+      antialias: false, // shapes and roads bring their own soft edges
+      depth: false,
+      powerPreference: 'high-performance',
+    });
+    if (gl === null) throw new RendererError('this browser gives no WebGL2 context');
+    return new WebGl2Renderer(canvas, gl);
+  }
+
+  private constructor(
+    private readonly canvas: OffscreenCanvas,
+    private readonly gl: WebGL2RenderingContext,
+  ) {
+    this.restore();
+  }
+
+  restore(): void {
+    const { gl } = this;
+    this.layers.clear();
+    this.roads = null;
+    this.areas = null;
+    this.programs = {
+      road: new Program(gl, ROAD_VERTEX, ROAD_FRAGMENT),
+      area: new Program(gl, AREA_VERTEX, FLAT_FRAGMENT),
+      grid: new Program(gl, GRID_VERTEX, FLAT_FRAGMENT),
+      entity: new Program(gl, ENTITY_VERTEX, ENTITY_FRAGMENT),
+    };
+    this.edges = new FloatTexture(gl, 1, EDGE_TEXTURE_WIDTH);
+    this.emptyVao = gl.createVertexArray();
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
+  }
+
+  setTheme(theme: ThemeName): void {
+    this.palette = PALETTES[theme];
+  }
+
+  setScene(mesh: SceneMesh | null): void {
+    this.roads?.dispose();
+    this.areas?.dispose();
+    this.roads = this.areas = null;
+    if (mesh === null) return;
+    const { gl } = this;
+    this.areas = new Mesh(gl, mesh.areas, mesh.areaIndices, [2]);
+    if (mesh.roads.length > 0) {
+      this.roads = new Mesh(gl, mesh.roads, mesh.roadIndices, [2, 2, 1, 1]);
+      this.setEdgeSpeeds(new Float32Array(mesh.roads.length / ROAD_FLOATS).fill(-1));
+    }
+  }
+
+  setEdgeSpeeds(speeds: Float32Array): void {
+    this.edges.upload(speeds, speeds.length);
+  }
+
+  setLayer(name: string, list: DrawList): void {
+    let layer = this.layers.get(name);
+    if (layer === undefined) {
+      layer = { texture: new FloatTexture(this.gl, 4, ENTITY_TEXTURE_WIDTH), count: 0 };
+      this.layers.set(name, layer);
+    }
+    layer.count = list.count;
+    if (list.count > 0) layer.texture.upload(list.texels, list.count * TEXELS);
+  }
+
+  removeLayer(name: string): void {
+    this.layers.get(name)?.texture.dispose();
+    this.layers.delete(name);
+  }
+
+  draw(view: View): void {
+    const { gl, palette } = this;
+    this.fitCanvas(view);
+    gl.viewport(0, 0, this.canvas.width, this.canvas.height);
+    gl.clearColor(...palette.background, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    if (this.roads === null) this.drawGrid(view);
+    this.drawScene(view);
+    for (const name of view.layers) {
+      const layer = this.layers.get(name);
+      if (layer !== undefined && layer.count > 0) this.drawLayer(name, layer, view);
+    }
+    gl.bindVertexArray(null);
+  }
+
+  dispose(): void {
+    for (const name of [...this.layers.keys()]) this.removeLayer(name);
+    this.setScene(null);
+    this.edges.dispose();
+  }
+
+  private fitCanvas(view: View): void {
+    const width = Math.max(1, Math.round(view.width * view.ratio));
+    const height = Math.max(1, Math.round(view.height * view.ratio));
+    // Setting a size clears the canvas, so it is set just before drawing and only when it differs.
+    if (this.canvas.width !== width) this.canvas.width = width;
+    if (this.canvas.height !== height) this.canvas.height = height;
+  }
+
+  private place(program: Program, { camera, width, height, ratio }: View): void {
+    const { gl } = this;
+    program.use();
+    const { x, y, scale }: Camera = camera;
+    gl.uniform4f(program.at('uView'), x, y, (2 * scale) / width, (2 * scale) / height);
+    gl.uniform1f(program.at('uScale'), scale * ratio);
+  }
+
+  private drawScene(view: View): void {
+    const { gl, palette } = this;
+    if (this.areas !== null) {
+      this.place(this.programs.area, view);
+      gl.uniform3f(this.programs.area.at('uColour'), ...palette.area);
+      this.areas.draw();
+    }
+    if (this.roads !== null) {
+      const { road } = this.programs;
+      this.place(road, view);
+      this.edges.bind();
+      gl.uniform3f(road.at('uRoad'), ...palette.road);
+      gl.uniform3fv(road.at('uRamp'), flat(palette.ramp));
+      gl.uniform1f(road.at('uEdgeMax'), view.edgeSpeedMax);
+      this.roads.draw();
+    }
+  }
+
+  private drawGrid(view: View): void {
+    const { gl, palette } = this;
+    const { camera } = view;
+    const halfWidth = view.width / 2 / camera.scale;
+    const halfHeight = view.height / 2 / camera.scale;
+    const box = [
+      camera.x - halfWidth,
+      camera.y - halfHeight,
+      camera.x + halfWidth,
+      camera.y + halfHeight,
+    ] as const;
+    const step = 10 ** Math.ceil(Math.log10(GRID_PX / camera.scale));
+    const firstX = Math.ceil(box[0] / step) * step;
+    const firstY = Math.ceil(box[1] / step) * step;
+    const upright = Math.max(0, Math.floor((box[2] - firstX) / step) + 1);
+    const level = Math.max(0, Math.floor((box[3] - firstY) / step) + 1);
+    const { grid } = this.programs;
+    this.place(grid, view);
+    gl.uniform3f(grid.at('uColour'), ...palette.grid);
+    gl.uniform4f(grid.at('uGrid'), firstX, firstY, step, upright);
+    gl.uniform4f(grid.at('uBox'), ...box);
+    gl.bindVertexArray(this.emptyVao);
+    gl.drawArrays(gl.LINES, 0, 2 * (upright + level));
+  }
+
+  private drawLayer(name: string, layer: LayerObjects, view: View): void {
+    const { gl, palette } = this;
+    const { entity } = this.programs;
+    this.place(entity, view);
+    layer.texture.bind();
+    gl.uniform1f(entity.at('uAlpha'), view.alpha);
+    gl.uniform1f(entity.at('uRatio'), view.ratio);
+    gl.uniform1f(entity.at('uSpeedMax'), view.speedMax);
+    gl.uniform3fv(entity.at('uRamp'), flat(palette.ramp));
+    gl.uniform3fv(entity.at('uTypes'), flat(palette.types));
+    gl.uniform3fv(
+      entity.at('uLights'),
+      flat([palette.go, palette.caution, palette.stop, palette.off]),
+    );
+    gl.uniform3f(entity.at('uAccent'), ...palette.accent);
+    gl.uniform3f(entity.at('uOutline'), ...palette.outline);
+    gl.bindVertexArray(this.emptyVao);
+    if (view.vectors) {
+      gl.uniform1i(entity.at('uMode'), MODE.velocity);
+      gl.drawArrays(gl.TRIANGLES, 0, 6 * layer.count);
+    }
+    gl.uniform1i(entity.at('uMode'), MODE.entities);
+    gl.drawArrays(gl.TRIANGLES, 0, 6 * layer.count);
+    if (view.selected?.layer === name && view.selected.row < layer.count) {
+      gl.uniform1i(entity.at('uMode'), MODE.ring);
+      gl.drawArrays(gl.TRIANGLES, 6 * view.selected.row, 6);
+    }
+  }
+}
+
+function flat(colours: readonly Rgb[]): Float32Array {
+  return Float32Array.from(colours.flat());
+}

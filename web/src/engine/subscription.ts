@@ -1,0 +1,91 @@
+/**
+ * Where this viewer is in one run's lossless stream: what to ask for when subscribing, and whether a message is the next
+ * one. No I/O.
+ */
+import type {
+  Epoch,
+  LosslessMessage,
+  SubscribedMessage,
+  ViewerMessage,
+} from '../protocol/messages';
+import { compareOffsets, type Offset } from '../protocol/offsets';
+import type { Arrival } from './session';
+
+/** `next`: take it. `seen`: a repetition. `hole`: something before it is missing. */
+export type Verdict = 'next' | 'seen' | 'hole';
+
+export class Subscription {
+  private epoch: Epoch | null = null;
+  private offset: Offset | null = null;
+  private askedToResume = false;
+  /** Since when an answer to `subscribe` has been awaited. */
+  private askedAtMs: number | null = null;
+  /** A hole is asked about once: if the resume did not fill it, going on beats asking for ever. */
+  private hole: 'none' | 'asked' | 'answered' = 'none';
+
+  constructor(
+    readonly run: string,
+    public tier: string,
+  ) {}
+
+  request(nowMs: number): ViewerMessage {
+    this.askedAtMs = nowMs;
+    this.askedToResume = this.epoch !== null && this.offset !== null;
+    const base = { type: 'subscribe', run: this.run, tier: this.tier } as const;
+    if (this.epoch === null || this.offset === null) return base;
+    return { ...base, epoch: this.epoch, offset: this.offset };
+  }
+
+  confirmed(message: SubscribedMessage): Arrival {
+    this.askedAtMs = null;
+    if (this.hole === 'asked') this.hole = 'answered';
+    const recovered = this.askedToResume && message.recovered;
+    if (!recovered) {
+      this.epoch = message.epoch;
+      this.offset = message.offset;
+    }
+    if (recovered) return 'recovered';
+    return this.askedToResume ? 'gap' : 'first';
+  }
+
+  /** The gateway refused something about this run; if that was the subscription, it is asked for again later. */
+  refused(nowMs: number): void {
+    if (this.askedAtMs !== null) this.askedAtMs = nowMs;
+  }
+
+  disconnected(): void {
+    this.askedAtMs = null;
+    this.hole = 'none';
+  }
+
+  /** How long the answer to `subscribe` has been awaited; 0 if none is. */
+  waitedMs(nowMs: number): number {
+    return this.askedAtMs === null ? 0 : nowMs - this.askedAtMs;
+  }
+
+  place(message: LosslessMessage): Verdict {
+    // Answered by the gateway itself: it is not part of the stream.
+    if (message.offset === null) return 'next';
+    if (message.type === 'run') this.follow(message.info.epoch ?? null);
+    if (this.offset !== null) {
+      if (compareOffsets(message.offset, this.offset) <= 0) return 'seen';
+      const follows = message.prev === null || compareOffsets(message.prev, this.offset) <= 0;
+      if (!follows && this.hole === 'none') {
+        this.hole = 'asked';
+        return 'hole';
+      }
+      // What is still on its way comes again, in order, with the answer.
+      if (this.hole === 'asked') return 'seen';
+    }
+    this.hole = 'none';
+    this.offset = message.offset;
+    return 'next';
+  }
+
+  /** A new epoch while connected: its offsets have nothing to do with the old ones. */
+  private follow(epoch: Epoch | null): void {
+    if (epoch === null || epoch === this.epoch) return;
+    this.epoch = epoch;
+    this.offset = null;
+  }
+}
