@@ -13,12 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lanecast.broker.checks import a_name, kind_of, strings
 from lanecast.broker.errors import InvalidMessage, TooLarge
 
 MAX_ROWS: Final = 1_000_000
 MAX_COLUMNS: Final = 64
-MAX_NAME: Final = 64
-MAX_STRING: Final = 256
 
 NUMPY_DTYPES: Final[dict[str, np.dtype[Any]]] = {
     name: np.dtype("<" + name) for name in ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
@@ -61,13 +60,13 @@ def untyped(value: Any, field: str) -> NDArray[Any]:
         InvalidMessage: it is not a map of `dtype` and `data` that fit.
     """
     if not isinstance(value, Mapping):
-        raise InvalidMessage(field, f"expected a typed array, got {_kind(value)}")
+        raise InvalidMessage(field, f"expected a typed array, got {kind_of(value)}")
     dtype = NUMPY_DTYPES.get(value["dtype"]) if isinstance(value.get("dtype"), str) else None
     if dtype is None:
         raise InvalidMessage(f"{field}.dtype", f"{value.get('dtype')!r} is not one of {', '.join(NUMPY_DTYPES)}")
     data = value.get("data")
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise InvalidMessage(f"{field}.data", f"expected binary, got {_kind(data)}")
+        raise InvalidMessage(f"{field}.data", f"expected binary, got {kind_of(data)}")
     if len(data) % dtype.itemsize:
         raise InvalidMessage(f"{field}.data", f"{len(data)} bytes are not whole values of {dtype.itemsize} bytes")
     return np.frombuffer(data, dtype)
@@ -82,35 +81,18 @@ def read_column(value: Any, field: str) -> Column:
     if isinstance(value, Mapping):
         data = untyped(value, field)
         if value.get("values") is not None:
-            values = read_strings(value["values"], f"{field}.values")
+            values = strings(value["values"], f"{field}.values")
             if data.dtype.kind != "u" or (data.size and int(data.max()) >= len(values)):
                 raise InvalidMessage(field, f"codes must be unsigned and below {len(values)}, the length of values")
             return Column(data, values)
         return Column(_finite(data, field))
     if not isinstance(value, list):
-        raise InvalidMessage(field, f"expected a list or a typed array, got {_kind(value)}")
+        raise InvalidMessage(field, f"expected a list or a typed array, got {kind_of(value)}")
     if value and isinstance(value[0], str):
-        strings = read_strings(value, field)
         codes: dict[str, int] = {}
-        data = np.fromiter((codes.setdefault(s, len(codes)) for s in strings), np.uint32, len(strings))
+        data = np.fromiter((codes.setdefault(s, len(codes)) for s in strings(value, field)), np.uint32, len(value))
         return Column(data, list(codes))
     return Column(_finite(_numbers(value, field), field))
-
-
-def read_strings(value: Any, field: str) -> list[str]:
-    """Read a list of strings of at most 256 characters each.
-
-    Raises:
-        InvalidMessage: it is anything else.
-    """
-    if not isinstance(value, list):
-        raise InvalidMessage(field, f"expected a list of strings, got {_kind(value)}")
-    for index, item in enumerate(value):
-        if not isinstance(item, str):
-            raise InvalidMessage(f"{field}[{index}]", f"expected a string, got {_kind(item)}")
-        if len(item) > MAX_STRING:
-            raise TooLarge(f"{field}[{index}]", len(item), MAX_STRING, "characters")
-    return value
 
 
 def read_columns(value: Any, field: str) -> dict[str, Column]:
@@ -123,13 +105,13 @@ def read_columns(value: Any, field: str) -> dict[str, Column]:
     if isinstance(value, list):
         value = _rows_to_columns(value, field)
     elif not isinstance(value, Mapping):
-        raise InvalidMessage(field, f"expected rows (a list of maps) or columns (a map), got {_kind(value)}")
+        raise InvalidMessage(field, f"expected rows (a list of maps) or columns (a map), got {kind_of(value)}")
     if len(value) > MAX_COLUMNS:
         raise TooLarge(field, len(value), MAX_COLUMNS, "columns")
     columns: dict[str, Column] = {}
     length: int | None = None
     for name, raw in value.items():
-        check_name(name, field)
+        a_name(name, field)
         column = read_column(raw, f"{field}.{name}")
         if length is None:
             length = len(column)
@@ -141,28 +123,17 @@ def read_columns(value: Any, field: str) -> dict[str, Column]:
     return columns
 
 
-def check_name(name: Any, field: str) -> str:
-    """Return `name` if it may name a layer, a column or a metric (1 to 64 printable characters).
-
-    Raises:
-        InvalidMessage: it may not.
-    """
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
-        raise InvalidMessage(field, f"{str(name)[:80]!r} is no name: 1 to {MAX_NAME} printable characters")
-    return name
-
-
 def _rows_to_columns(rows: list[Any], field: str) -> dict[str, list[Any]]:
     if len(rows) > MAX_ROWS:
         raise TooLarge(field, len(rows), MAX_ROWS, "rows")
     if not rows:
         return {"id": []}
     if not isinstance(rows[0], Mapping):
-        raise InvalidMessage(f"{field}[0]", f"expected a map, got {_kind(rows[0])}")
+        raise InvalidMessage(f"{field}[0]", f"expected a map, got {kind_of(rows[0])}")
     columns: dict[str, list[Any]] = {name: [] for name in rows[0]}
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise InvalidMessage(f"{field}[{index}]", f"expected a map, got {_kind(row)}")
+            raise InvalidMessage(f"{field}[{index}]", f"expected a map, got {kind_of(row)}")
         if len(row) != len(columns):
             odd = sorted(str(name) for name in columns.keys() ^ row.keys())
             raise InvalidMessage(f"{field}[{index}].{odd[0]}", "every row needs the same fields as the first")
@@ -185,7 +156,7 @@ def _numbers(value: Sequence[Any], field: str) -> NDArray[Any]:
         index, item = next(
             ((i, item) for i, item in enumerate(value) if not isinstance(item, int | float)), (0, value[0])
         )
-        raise InvalidMessage(f"{field}[{index}]", f"expected a number like the others, got {_kind(item)}")
+        raise InvalidMessage(f"{field}[{index}]", f"expected a number like the others, got {kind_of(item)}")
     if data.dtype.kind == "b":
         return data.astype(np.uint8)
     return data
@@ -198,8 +169,3 @@ def _finite(data: NDArray[Any], field: str) -> NDArray[Any]:
             index = int(np.argmax(bad))
             raise InvalidMessage(f"{field}[{index}]", f"{data[index]} is not a finite number")
     return data
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "a map", list: "a list", str: "a string", bytes: "binary", bool: "a boolean", type(None): "nothing"}
-    return names.get(type(value), f"the number {value!r}" if isinstance(value, int | float) else type(value).__name__)

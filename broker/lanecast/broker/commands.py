@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from lanecast.broker import keys, payloads, scripts
+from lanecast.broker import keys, scripts
 from lanecast.broker.commit import RESULT_KEPT_S
 from lanecast.broker.errors import InvalidMessage
+from lanecast.broker.params import check_value
 from lanecast.broker.runs import RunInfo
 
 NAMES: Final = ("pause", "resume", "stop", "step", "set_params")
@@ -61,9 +62,7 @@ def check(name: Any, args: Any, info: RunInfo) -> dict[str, Any]:
             known = ", ".join(info.params) or "it has none"
             raise InvalidMessage(f"args.params.{str(key)[:64]}", f"the run has no such parameter ({known})")
     return {
-        "params": {
-            key: payloads.check_value(info.params[key], value, f"args.params.{key}") for key, value in params.items()
-        }
+        "params": {key: check_value(info.params[key], value, f"args.params.{key}") for key, value in params.items()}
     }
 
 

@@ -1,8 +1,8 @@
 """Commits: all that one step of a run's owner changes, written at once under its lease. Pure; `scripts` runs the call.
 
-A commit moves the read cursors of the lanes, appends to the output streams, and keeps checkpoint, info, scene, results and
-counters together. So there is no moment between output and acknowledgement in which a crash could lose or repeat
-something: either the whole step has happened, or the next owner does it again from the same place.
+A commit moves the read cursors of the lanes, appends to the output streams, and keeps checkpoint, info, scene,
+results and counters together. So there is no moment between output and acknowledgement in which a crash could lose or
+repeat something: either the whole step has happened, or the next owner does it again from the same place.
 """
 
 from __future__ import annotations

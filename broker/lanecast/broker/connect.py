@@ -60,7 +60,7 @@ async def check_server(client: redis.asyncio.Redis) -> str:
         raise Unavailable(f"no Redis at {address(client)}: {error}. Start one, or set LANECAST_REDIS_URL.") from None
     name, oldest = ("Valkey", 8) if info.get("server_name") == "valkey" else ("Redis", 7)
     version = str(info["valkey_version" if name == "Valkey" else "redis_version"])
-    if int(version.split(".")[0]) < oldest:
+    if int(version.split(".", maxsplit=1)[0]) < oldest:
         raise Unavailable(f"{name} {version} at {address(client)} is too old: {name} {oldest} or newer is needed")
     return f"{name} {version}"
 

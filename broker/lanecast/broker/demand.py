@@ -1,7 +1,8 @@
 """Demand: which tiers of a run somebody watches. Pure.
 
 Gateways say it with an `XADD` on the run's demand stream, which its worker reads together with the lanes: when a
-viewer joins, and every second for as long as one is there. A tier that was not asked for within `TTL_S` is not rendered.
+viewer joins, and every second for as long as one is there. A tier that was not asked for within `TTL_S` is not
+rendered.
 """
 
 from __future__ import annotations

@@ -48,8 +48,9 @@ def answer(reply: Any) -> Lease:
 
 
 def preferred(run: str, workers: Iterable[str]) -> str | None:
-    """The worker a run belongs to, by rendezvous hashing: runs spread evenly, and when a worker comes or goes only
-    its share moves. (Thaler and Ravishankar, 1998.) None if there are no workers.
+    """The worker a run belongs to, by rendezvous hashing; None if there are no workers.
+
+    Runs spread evenly, and when a worker comes or goes only its share moves (Thaler and Ravishankar, 1998).
     """
     return max(
         workers,

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,14 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanecast.broker import wire
-from lanecast.broker.columns import (
-    Column,
-    check_name,
-    read_column,
-    read_columns,
-    read_strings,
+from lanecast.broker.checks import (
+    a_map,
+    a_name,
+    a_number,
+    boolean_at,
+    integer_at,
+    number_at,
+    numbers,
+    optional_text_at,
+    strings,
+    text_at,
 )
+from lanecast.broker.columns import Column, read_column, read_columns
 from lanecast.broker.errors import InvalidMessage, TooLarge
+from lanecast.broker.params import read_param
 
 MAX_LAYERS: Final = 64
 MAX_METRICS: Final = 256
@@ -30,9 +36,6 @@ MAX_TEXT: Final = 4096
 
 LIFECYCLE_STATES: Final = ("created", "running", "paused", "stopping", "ended")
 LEVELS: Final = ("info", "warning", "error", "complete")
-PARAM_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "float": (int, float), "int": (int,), "bool": (bool,), "choice": (str,),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,23 +151,28 @@ def read(message: wire.Message) -> Payload:
 
 def read_payload(kind: str, payload: Any) -> Payload:
     """Read a decoded payload of a known kind; see `read`."""
-    return _READERS[kind](_map(payload, "data"))
+    return _READERS[kind](a_map(payload, "data"))
 
 
 def _frame(raw: Mapping[str, Any]) -> Frame:
-    layers_raw = _map(raw.get("layers"), "layers")
+    layers_raw = a_map(raw.get("layers"), "layers")
     if len(layers_raw) > MAX_LAYERS:
         raise TooLarge("layers", len(layers_raw), MAX_LAYERS, "layers")
-    partial = _bool(raw, "partial", default=False)
-    layers = {check_name(name, "layers"): _layer(value, f"layers.{name}") for name, value in layers_raw.items()}
+    partial = boolean_at(raw, "partial", False)
+    layers = {a_name(name, "layers"): _layer(value, f"layers.{name}") for name, value in layers_raw.items()}
     gone = {
-        check_name(name, "gone"): _ids(read_column(value, f"gone.{name}"), f"gone.{name}")
-        for name, value in _map(raw.get("gone") or {}, "gone").items()
+        a_name(name, "gone"): _ids(read_column(value, f"gone.{name}"), f"gone.{name}")
+        for name, value in a_map(raw.get("gone") or {}, "gone").items()
     }
     if gone and not partial:
         raise InvalidMessage("gone", "only a partial frame names those who left; a full one leaves them out")
     return Frame(
-        _int(raw, "step"), _number(raw, "time_s"), layers, partial, gone, _numbers(raw.get("phases") or {}, "phases")
+        integer_at(raw, "step"),
+        number_at(raw, "time_s"),
+        layers,
+        partial,
+        gone,
+        numbers(raw.get("phases") or {}, "phases"),
     )
 
 
@@ -199,21 +207,21 @@ def _ids(column: Column, path: str) -> NDArray[np.uint32] | list[str]:
 
 
 def _events(raw: Mapping[str, Any]) -> Events:
-    return Events(_text(raw, "type", 64), _number(raw, "time_s"), read_columns(raw.get("items"), "items"))
+    return Events(text_at(raw, "type", 64), number_at(raw, "time_s"), read_columns(raw.get("items"), "items"))
 
 
 def _metrics(raw: Mapping[str, Any]) -> Metrics:
-    values = _numbers(raw.get("values"), "values")
+    values = numbers(raw.get("values"), "values")
     if len(values) > MAX_METRICS:
         raise TooLarge("values", len(values), MAX_METRICS, "metrics")
-    return Metrics(_int(raw, "step", 0), _number(raw, "time_s", 0.0), values)
+    return Metrics(integer_at(raw, "step", 0), number_at(raw, "time_s", 0.0), values)
 
 
 def _status(raw: Mapping[str, Any]) -> Status:
     level = raw.get("level", "info")
     if level not in LEVELS:
         raise InvalidMessage("level", f"{str(level)[:40]!r} is not one of {', '.join(LEVELS)}")
-    return Status(level, _text(raw, "text", MAX_TEXT), _number(raw, "time_s", 0.0))
+    return Status(level, text_at(raw, "text", MAX_TEXT), number_at(raw, "time_s", 0.0))
 
 
 def _lifecycle(raw: Mapping[str, Any]) -> Lifecycle:
@@ -222,95 +230,52 @@ def _lifecycle(raw: Mapping[str, Any]) -> Lifecycle:
         raise InvalidMessage("state", f"{str(state)[:40]!r} is not one of {', '.join(LIFECYCLE_STATES)}")
     metadata = raw.get("metadata")
     if metadata is not None:
-        for name, value in _map(metadata, "metadata").items():
+        for name, value in a_map(metadata, "metadata").items():
             if not isinstance(value, str | int | float | bool) or (isinstance(value, str) and len(value) > MAX_TEXT):
                 raise InvalidMessage(f"metadata.{name}", "expected a short string, a number or a boolean")
     params = raw.get("params")
     if params is not None:
         params = {
-            check_name(name, "params"): read_param(value, f"params.{name}")
-            for name, value in _map(params, "params").items()
+            a_name(name, "params"): read_param(value, f"params.{name}")
+            for name, value in a_map(params, "params").items()
         }
     return Lifecycle(
         state,
-        None if raw.get("title") is None else _text(raw, "title", 256),
-        None if raw.get("kind") is None else _text(raw, "kind", 64),
+        optional_text_at(raw, "title", 256),
+        optional_text_at(raw, "kind", 64),
         None if metadata is None else dict(metadata),
         params,
     )
 
 
-def read_param(value: Any, path: str) -> dict[str, Any]:
-    """Check the description of one parameter and return it with its known keys only.
-
-    Raises:
-        InvalidMessage: type, bounds, choices or value do not fit one another.
-    """
-    raw = _map(value, path)
-    if raw.get("type") not in PARAM_TYPES:
-        raise InvalidMessage(f"{path}.type", f"{raw.get('type')!r} is not one of {', '.join(PARAM_TYPES)}")
-    param: dict[str, Any] = {"type": raw["type"]}
-    for key in ("min", "max", "step"):
-        if raw.get(key) is not None:
-            param[key] = _number(raw, key, path=path)
-    for key in ("unit", "title"):
-        if raw.get(key) is not None:
-            param[key] = _text(raw, key, 128, path)
-    if raw["type"] == "choice":
-        param["choices"] = read_strings(raw.get("choices"), f"{path}.choices")
-    param["value"] = check_value(param, raw.get("value"), f"{path}.value")
-    return param
-
-
-def check_value(param: Mapping[str, Any], value: Any, path: str) -> float | int | bool | str:
-    """Return `value` if a parameter described by `param` may take it.
-
-    Raises:
-        InvalidMessage: wrong type, not finite, out of bounds, or none of the choices.
-    """
-    types = PARAM_TYPES[param["type"]]
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise InvalidMessage(path, f"expected {param['type']}, got {value!r:.60}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidMessage(path, f"{value} is not a finite number")
-    if "choices" in param and value not in param["choices"]:
-        raise InvalidMessage(path, f"{value!r:.60} is not one of {', '.join(param['choices'])}")
-    if "min" in param and value < param["min"]:
-        raise InvalidMessage(path, f"{value} is below the minimum {param['min']:g}")
-    if "max" in param and value > param["max"]:
-        raise InvalidMessage(path, f"{value} is above the maximum {param['max']:g}")
-    checked: float | int | bool | str = value
-    return float(checked) if param["type"] == "float" else checked
-
-
 def _control(raw: Mapping[str, Any]) -> Control:
     return Control(
-        _bool(raw, "paused", default=False),
-        _bool(raw, "stopping", default=False),
-        dict(_map(raw.get("params") or {}, "params")),
+        boolean_at(raw, "paused", False),
+        boolean_at(raw, "stopping", False),
+        dict(a_map(raw.get("params") or {}, "params")),
     )
 
 
 def _result(raw: Mapping[str, Any]) -> Result:
     return Result(
-        _text(raw, "command_id", 64),
-        _bool(raw, "ok"),
-        None if raw.get("error") is None else _text(raw, "error", MAX_TEXT),
-        None if raw.get("field") is None else _text(raw, "field", 256),
+        text_at(raw, "command_id", 64),
+        boolean_at(raw, "ok"),
+        optional_text_at(raw, "error", MAX_TEXT),
+        optional_text_at(raw, "field", 256),
     )
 
 
 def _scene(raw: Mapping[str, Any]) -> Scene:
-    kind = _text(raw, "kind", 64)
+    kind = text_at(raw, "kind", 64)
     bounds = raw.get("bounds")
     if not isinstance(bounds, list) or len(bounds) != 4:
         raise InvalidMessage("bounds", "expected [x0, y0, x1, y1]")
     for index in range(4):
-        _check_number(bounds[index], f"bounds[{index}]")
+        a_number(bounds[index], f"bounds[{index}]")
     scene: dict[str, Any] = {"kind": kind, "bounds": [float(value) for value in bounds]}
     for name in ("lines", "areas"):
         if raw.get(name) is not None:
-            scene[name] = _shapes(_map(raw[name], name), name)
+            scene[name] = _shapes(a_map(raw[name], name), name)
     return Scene(kind, wire.encode(scene))
 
 
@@ -325,7 +290,7 @@ def _shapes(raw: Mapping[str, Any], path: str) -> dict[str, Any]:
     if raw.get("width") is not None:
         shapes["width"] = _per_shape(read_column(raw["width"], f"{path}.width").data.astype("<f4"), starts, path)
     if raw.get("id") is not None:
-        shapes["id"] = _per_shape(read_strings(raw["id"], f"{path}.id"), starts, path)
+        shapes["id"] = _per_shape(strings(raw["id"], f"{path}.id"), starts, path)
     return shapes
 
 
@@ -339,66 +304,9 @@ def _image(raw: Mapping[str, Any]) -> Image:
     data = raw.get("data")
     if not isinstance(data, bytes):
         raise InvalidMessage("data", "expected binary")
-    return Image(_text(raw, "camera", 64), _text(raw, "mime", 64), _int(raw, "step", 0), _number(raw, "time_s"), data)
-
-
-_MISSING: Final = object()
-
-
-def _map(value: Any, path: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InvalidMessage(path, f"expected a map, got {type(value).__name__}")
-    for key in value:
-        if not isinstance(key, str):
-            raise InvalidMessage(path, f"expected keys that are strings, got {key!r:.60}")
-    return value
-
-
-def _check_number(value: Any, path: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidMessage(path, f"expected a number, got {'nothing' if value is None else repr(value)[:60]}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise InvalidMessage(path, f"{value!r:.40} is not a finite number")
-    return number
-
-
-def _number(raw: Mapping[str, Any], name: str, default: float | None = None, path: str = "") -> float:
-    value = raw.get(name, default)
-    return _check_number(value, f"{path}.{name}" if path else name)
-
-
-def _numbers(value: Any, path: str) -> dict[str, float]:
-    return {
-        check_name(name, path): _check_number(number, f"{path}.{name}") for name, number in _map(value, path).items()
-    }
-
-
-def _int(raw: Mapping[str, Any], name: str, default: int | None = None) -> int:
-    value = raw.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**53) < value < 2**53:
-        raise InvalidMessage(name, f"expected an integer, got {'nothing' if value is None else repr(value)[:60]}")
-    return value
-
-
-def _bool(raw: Mapping[str, Any], name: str, *, default: Any = _MISSING) -> bool:
-    value = raw.get(name, default)
-    if not isinstance(value, bool):
-        raise InvalidMessage(name, f"expected a boolean, got {'nothing' if value is _MISSING else repr(value)[:60]}")
-    return value
-
-
-def _text(raw: Mapping[str, Any], name: str, limit: int, path: str = "") -> str:
-    where = f"{path}.{name}" if path else name
-    value = raw.get(name)
-    if not isinstance(value, str):
-        raise InvalidMessage(where, f"expected a string, got {'nothing' if value is None else repr(value)[:60]}")
-    if len(value) > limit:
-        raise TooLarge(where, len(value), limit, "characters")
-    return value
+    return Image(
+        text_at(raw, "camera", 64), text_at(raw, "mime", 64), integer_at(raw, "step", 0), number_at(raw, "time_s"), data
+    )
 
 
 _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Payload]]] = {

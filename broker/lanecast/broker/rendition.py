@@ -106,64 +106,72 @@ class _LayerChain:
         return part
 
     def continues(self, state: LayerState) -> bool:
-        if (state.names is not None) != self._named or state.columns.keys() != self._columns.keys():
-            return False
-        for name, column in state.columns.items():
-            stored = self._columns[name]
-            if (column.values is not None) != (stored.values is not None):
-                return False
-            if column.values is not None and len(column.values) < len(stored.values or ()):
-                return False
-            if stored.data.dtype.kind == "i" and not stored.scale and stored.values is None:
-                if column.data.dtype.kind == "f" or not _in_int32(column.data):
-                    return False
-            if stored.scale and not _fits(column.data, stored):
-                return False
-        return True
+        """Whether a delta can tell what has changed."""
+        return (
+            (state.names is not None) == self._named
+            and state.columns.keys() == self._columns.keys()
+            and all(_continues(self._columns[name], column) for name, column in state.columns.items())
+        )
 
     def delta(self, state: LayerState) -> dict[str, Any] | None:
-        part: dict[str, Any] = {"rows": len(state.ids)}
-        order: NDArray[np.intp] | None = None  # row of the chain -> row of the state
-        added = 0
-        if not np.array_equal(self._ids, state.ids):
-            drop, kept = _drop(self._ids, state.ids)
-            fresh = np.flatnonzero(~np.isin(state.ids, kept, assume_unique=True))
-            added = len(fresh)
-            if drop.size:
-                part["drop"] = typed(_narrow_rows(drop, len(self._ids)))
-                for stored in self._columns.values():
-                    stored.data = _swap_remove(stored.data, drop)
-            self._ids = np.concatenate([kept, state.ids[fresh]])
-            if not np.array_equal(self._ids, state.ids):
-                by_id = np.argsort(state.ids)
-                order = by_id[np.searchsorted(state.ids, self._ids, sorter=by_id)]
-        kept_rows = len(self._ids) - added
-        add: dict[str, Any] = {"id": typed(self._ids[kept_rows:].astype("<u4"))}
+        drop, fresh = self._follow(state.ids)
+        order = _order(self._ids, state.ids)
+        kept = len(self._ids) - fresh
+        add: dict[str, Any] = {"id": typed(self._ids[kept:].astype("<u4"))}
         sets: dict[str, Any] = {}
         for name, column in state.columns.items():
             stored = self._columns[name]
+            stored.data = _swap_remove(stored.data, drop)
             now = _quantize(column.data if order is None else column.data[order], stored)
-            grown = column.values is not None and len(column.values) > len(stored.values or ())
-            if grown:
-                stored.values = list(column.values or ())
-            if added:
-                add[name] = _column(stored, now[kept_rows:])
-            change = _change(stored, now[:kept_rows])
-            if grown and change is None:
-                change = {**typed(np.empty(0, np.uint8)), "mode": "abs", "rows": typed(np.empty(0, np.uint16))}
+            change = _change(stored, now[:kept])
+            if column.values is not None and len(column.values) > len(stored.values or ()):
+                stored.values = list(column.values)
+                change = {**(change or _NO_CHANGE), "values": stored.values}
             if change is not None:
-                if grown:
-                    change["values"] = stored.values
                 sets[name] = change
+            if fresh:
+                add[name] = _column(stored, now[kept:])
             stored.data = now
-        if added:
+        part: dict[str, Any] = {"rows": len(state.ids)}
+        if drop.size:
+            part["drop"] = typed(_narrow_rows(drop, kept + drop.size))
+        if fresh:
             part["add"] = {"columns": add}
             if state.names is not None:
-                rows = range(kept_rows, len(self._ids)) if order is None else order[kept_rows:].tolist()
+                rows = range(kept, kept + fresh) if order is None else order[kept:].tolist()
                 part["add"]["names"] = [state.names[row] for row in rows]
         if sets:
             part["set"] = sets
         return part if len(part) > 1 else None
+
+    def _follow(self, ids: NDArray[np.uint32]) -> tuple[NDArray[np.intp], int]:
+        """Make the chain's rows those of `ids`: the rows to drop, the last first, and the number of rows added."""
+        if np.array_equal(self._ids, ids):
+            return np.empty(0, np.intp), 0
+        drop = np.flatnonzero(~np.isin(self._ids, ids, assume_unique=True))[::-1]
+        kept = _swap_remove(self._ids, drop)
+        fresh = ids[~np.isin(ids, kept, assume_unique=True)]
+        self._ids = np.concatenate([kept, fresh])
+        return drop, len(fresh)
+
+
+def _order(ids: NDArray[np.uint32], now: NDArray[np.uint32]) -> NDArray[np.intp] | None:
+    """For each of the chain's `ids` its row in `now`, which holds the same ids; None if the order is the same."""
+    if np.array_equal(ids, now):
+        return None
+    by_id = np.argsort(now)
+    order: NDArray[np.intp] = by_id[np.searchsorted(now, ids, sorter=by_id)]
+    return order
+
+
+def _continues(stored: _Stored, column: Column) -> bool:
+    if (column.values is not None) != (stored.values is not None):
+        return False
+    if column.values is not None:
+        return len(column.values) >= len(stored.values or ())
+    if stored.scale:
+        return _fits(column.data, stored)
+    return stored.data.dtype.kind == "f" or (column.data.dtype.kind != "f" and _in_int32(column.data))
 
 
 def _store(name: str, column: Column, tier: Tier) -> _Stored:
@@ -259,20 +267,22 @@ def _narrow_rows(rows: NDArray[np.intp], n: int) -> NDArray[Any]:
     return rows.astype("<u2" if n <= 0x10000 else "<u4")
 
 
-def _drop(old: NDArray[np.uint32], new: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
-    """The rows of `old` whose ids are not in `new`, from the highest down, and the ids after they were dropped."""
-    drop = np.flatnonzero(~np.isin(old, new, assume_unique=True))[::-1]
-    return drop, _swap_remove(old, drop)
-
-
 def _swap_remove(data: NDArray[Any], drop: NDArray[Any]) -> NDArray[Any]:
     """Apply drops in order: each time the last row takes the place of the dropped one."""
+    if not drop.size:
+        return data
     data = data.copy()
     n = len(data)
     for row in drop.tolist():
         n -= 1
         data[row] = data[n]
     return data[:n]
+
+
+_NO_CHANGE: Final[dict[str, Any]] = {
+    **typed(np.empty(0, np.uint8)), "mode": "abs", "rows": typed(np.empty(0, np.uint16)),
+}  # fmt: skip
+"""Sets nothing: carries a grown dictionary whose new strings only added rows use."""
 
 
 @dataclass(slots=True)
@@ -336,31 +346,14 @@ def _read_stored(value: Mapping[str, Any], path: str) -> _Stored:
 
 def _apply_delta(layer: LayerView, part: Mapping[str, Any], name: str) -> None:
     if "drop" in part:
-        drop = untyped(part["drop"], f"{name}.drop")
-        if drop.size and int(drop.max()) >= len(layer.ids):
-            raise InvalidMessage(f"{name}.drop", f"row {int(drop.max())} of {len(layer.ids)}")
-        layer.ids = _swap_remove(layer.ids, drop)
-        for stored in layer.columns.values():
-            stored.data = _swap_remove(stored.data, drop)
-        if layer.names is not None:
-            for row in drop.tolist():
-                last = layer.names.pop()
-                if row < len(layer.names):
-                    layer.names[row] = last
+        _apply_drop(layer, untyped(part["drop"], f"{name}.drop"), name)
     if "add" in part:
-        added = part["add"]["columns"]
-        layer.ids = np.concatenate([layer.ids, untyped(added["id"], f"{name}.id").astype(np.uint32)])
-        for key, stored in layer.columns.items():
-            data = untyped(added[key], f"{name}.{key}").astype(stored.data.dtype)
-            stored.data = np.concatenate([stored.data, data])
-            stored.values = added[key].get("values", stored.values)
-        if layer.names is not None:
-            layer.names.extend(part["add"]["names"])
+        _apply_add(layer, part["add"], name)
     for key, change in part.get("set", {}).items():
         stored = layer.columns[key]
         data = untyped(change, f"{name}.{key}").astype(stored.data.dtype)
         stored.values = change.get("values", stored.values)
-        # A delta without rows speaks of every row, the added ones excepted: those came complete.
+        # Without `rows` a change speaks of all rows but those just added: they came complete.
         rows: Any = untyped(change["rows"], f"{name}.{key}.rows") if "rows" in change else slice(0, len(data))
         if change["mode"] == "diff":
             stored.data[rows] += data
@@ -368,3 +361,27 @@ def _apply_delta(layer: LayerView, part: Mapping[str, Any], name: str) -> None:
             stored.data[rows] = data
     if len(layer.ids) != part["rows"]:
         raise InvalidMessage(f"{name}.rows", f"{part['rows']} announced, {len(layer.ids)} there")
+
+
+def _apply_drop(layer: LayerView, drop: NDArray[Any], name: str) -> None:
+    if drop.size and int(drop.max()) >= len(layer.ids):
+        raise InvalidMessage(f"{name}.drop", f"row {int(drop.max())} of {len(layer.ids)}")
+    layer.ids = _swap_remove(layer.ids, drop)
+    for stored in layer.columns.values():
+        stored.data = _swap_remove(stored.data, drop)
+    if layer.names is not None:
+        for row in drop.tolist():
+            last = layer.names.pop()
+            if row < len(layer.names):
+                layer.names[row] = last
+
+
+def _apply_add(layer: LayerView, part: Mapping[str, Any], name: str) -> None:
+    added = part["columns"]
+    layer.ids = np.concatenate([layer.ids, untyped(added["id"], f"{name}.id").astype(np.uint32)])
+    for key, stored in layer.columns.items():
+        data = untyped(added[key], f"{name}.{key}").astype(stored.data.dtype)
+        stored.data = np.concatenate([stored.data, data])
+        stored.values = added[key].get("values", stored.values)
+    if layer.names is not None:
+        layer.names.extend(part["names"])

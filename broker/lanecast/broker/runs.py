@@ -85,7 +85,7 @@ async def get(client: Any, run: str) -> RunInfo | None:
 
 
 async def forget(client: Any, run: str) -> None:
-    """Take a run out of the directory and delete all that is kept of it. A run that is published to again comes back."""
+    """Take a run out of the directory and delete all that is kept of it; publishing to it again brings it back."""
     await client.srem(keys.RUNS, run)
     await client.delete(*keys.of_run(run))
 
