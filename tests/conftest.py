@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 import redis.asyncio
-from lanecast.broker.connect import connect
 
+from lanecast.broker.connect import connect
 from tests.support.servers import Server, start_server
 
 
