@@ -1,5 +1,9 @@
 """Connections to Redis or Valkey, made one way for every part of Lanecast.
 
+    redis://[user:password@]host:port/db          one server (rediss:// with TLS, unix:///path for a socket)
+    redis+sentinel://host:port,…/service/db       the master that the sentinels name
+    redis+cluster://[user:password@]host:port,…   a Cluster, entered by any of its nodes
+
 The client library never repeats a command: after a lost reply nobody knows whether an `XADD` was done, and a
 repeated one would be there twice. Every caller recovers explicitly instead, by numbers and cursors.
 """
@@ -7,14 +11,27 @@ repeated one would be there twice. Every caller recovers explicitly instead, by 
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import redis
 import redis.asyncio
+import redis.asyncio.cluster
+import redis.asyncio.sentinel
+import redis.cluster
+import redis.sentinel
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterDownError,
+    ClusterError,
+    MasterDownError,
+    OutOfMemoryError,
+    RedisClusterException,
+    TryAgainError,
+)
 from redis.retry import Retry
 
-from lanecast.broker.errors import Unavailable
+from lanecast.broker.errors import InvalidMessage, Unavailable
 
 DEFAULT_URL: Final = "redis://127.0.0.1:6379/0"
 TIMEOUT_S: Final = 5.0
@@ -28,25 +45,80 @@ TRANSIENT: Final = (
     *GONE,
     redis.ReadOnlyError,
     redis.BusyLoadingError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.OutOfMemoryError,
+    ClusterDownError,
+    ClusterError,
+    MasterDownError,
+    OutOfMemoryError,
+    RedisClusterException,
+    TryAgainError,
 )
 """The above, and what a server answers while it fails over, loads its data or is full."""
 
 
-def connect_sync(url: str = DEFAULT_URL, **options: Any) -> redis.Redis:
-    """A client for threads; nothing is sent yet."""
-    client: redis.Redis = redis.Redis.from_url(url, **_options(Retry(NoBackoff(), 0)), **options)
-    return client
+def connect_sync(url: str = DEFAULT_URL, **options: Any) -> Any:
+    """A client for threads; nothing is sent yet.
+
+    Raises:
+        InvalidMessage: the URL is none of the forms above.
+    """
+    parts, hosts = _parse(url)
+    settings = {**_options(Retry(NoBackoff(), 0)), **options}
+    if parts.scheme == "redis+cluster":
+        nodes = [redis.cluster.ClusterNode(host, port) for host, port in hosts]
+        del settings["retry_on_timeout"]
+        return redis.RedisCluster(startup_nodes=nodes, cluster_error_retry_attempts=0, **_user(parts), **settings)
+    if parts.scheme == "redis+sentinel":
+        service, db = _service(parts)
+        sentinel = redis.sentinel.Sentinel(hosts, sentinel_kwargs=_options(Retry(NoBackoff(), 0)))
+        return sentinel.master_for(service, db=db, **_user(parts), **settings)
+    return redis.Redis.from_url(url, **settings)
 
 
-def connect(url: str = DEFAULT_URL, **options: Any) -> redis.asyncio.Redis:
-    """A client for asyncio; nothing is sent yet."""
-    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(url, **_options(AsyncRetry(NoBackoff(), 0)), **options)
-    return client
+def connect(url: str = DEFAULT_URL, **options: Any) -> Any:
+    """A client for asyncio; nothing is sent yet.
+
+    Raises:
+        InvalidMessage: the URL is none of the forms above.
+    """
+    parts, hosts = _parse(url)
+    settings = {**_options(AsyncRetry(NoBackoff(), 0)), **options}
+    if parts.scheme == "redis+cluster":
+        nodes = [redis.asyncio.cluster.ClusterNode(host, port) for host, port in hosts]
+        del settings["retry_on_timeout"]
+        return _AsyncCluster(
+            startup_nodes=nodes,
+            cluster_error_retry_attempts=0,
+            connection_error_retry_attempts=0,
+            **_user(parts),
+            **settings,
+        )
+    if parts.scheme == "redis+sentinel":
+        service, db = _service(parts)
+        sentinel = redis.asyncio.sentinel.Sentinel(hosts, sentinel_kwargs=_options(AsyncRetry(NoBackoff(), 0)))
+        return sentinel.master_for(service, db=db, **_user(parts), **settings)
+    return redis.asyncio.Redis.from_url(url, **settings)
 
 
-async def check_server(client: redis.asyncio.Redis) -> str:
+class _AsyncCluster(redis.asyncio.RedisCluster):
+    """The library's asyncio pipeline makes no attempt at all where repeating is forbidden; this one makes one."""
+
+    def pipeline(self, *_: Any, **__: Any) -> Any:
+        return _OncePipeline(self)  # type: ignore[abstract]  # the library's own class is so, by its stubs
+
+
+class _OncePipeline(redis.asyncio.cluster.ClusterPipeline):
+    async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
+        client, stack = self._client, self._command_stack
+        self._command_stack = []
+        await client.initialize()
+        return (
+            await self._execute(client, stack, raise_on_error=raise_on_error, allow_redirections=allow_redirections)
+            if stack
+            else []
+        )
+
+
+async def check_server(client: Any) -> str:
     """Name and version of the server, such as `Valkey 9.1.0`.
 
     Raises:
@@ -60,15 +132,48 @@ async def check_server(client: redis.asyncio.Redis) -> str:
         raise Unavailable(f"no Redis at {address(client)}: {error}. Start one, or set LANECAST_REDIS_URL.") from None
     name, oldest = ("Valkey", 8) if info.get("server_name") == "valkey" else ("Redis", 7)
     version = str(info["valkey_version" if name == "Valkey" else "redis_version"])
-    if int(version.split(".", maxsplit=1)[0]) < oldest:
+    if int(version.partition(".")[0]) < oldest:
         raise Unavailable(f"{name} {version} at {address(client)} is too old: {name} {oldest} or newer is needed")
     return f"{name} {version}"
 
 
-def address(client: redis.asyncio.Redis | redis.Redis) -> str:
-    """Host and port (or socket path) of a client, without user or password."""
-    settings = client.connection_pool.connection_kwargs
+def address(client: Any) -> str:
+    """Where a client connects to, without user or password: host and port, a socket's path, or the nodes known."""
+    if isinstance(client, redis.RedisCluster | redis.asyncio.RedisCluster):
+        return ",".join(client.nodes_manager.startup_nodes)
+    pool = client.connection_pool
+    if isinstance(pool, redis.sentinel.SentinelConnectionPool | redis.asyncio.sentinel.SentinelConnectionPool):
+        return f"the master {pool.service_name!r} of the sentinels"
+    settings = pool.connection_kwargs
     return str(settings.get("path") or f"{settings.get('host', 'localhost')}:{settings.get('port', 6379)}")
+
+
+def _parse(url: str) -> tuple[SplitResult, list[tuple[str, int]]]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster"):
+        raise InvalidMessage(
+            "redis_url", f"scheme {parts.scheme!r} is not redis, rediss, unix, redis+sentinel or redis+cluster"
+        )
+    hosts = []
+    for item in parts.netloc.rpartition("@")[2].split(",") if "+" in parts.scheme else ():
+        host, _, port = item.rpartition(":")
+        if not host or not port.isdigit():
+            raise InvalidMessage("redis_url", f"{item!r} is not host:port")
+        hosts.append((host, int(port)))
+    return parts, hosts
+
+
+def _service(parts: SplitResult) -> tuple[str, int]:
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service or not (db or "0").isdigit():
+        raise InvalidMessage("redis_url", "expected redis+sentinel://host:port,…/service/db")
+    return service, int(db or 0)
+
+
+def _user(parts: SplitResult) -> dict[str, Any]:
+    """User and password; urlsplit reads them although the hosts are several."""
+    names = {"username": parts.username, "password": parts.password}
+    return {name: unquote(value) for name, value in names.items() if value}
 
 
 def _options(retry: Any) -> dict[str, Any]:

@@ -1,0 +1,174 @@
+"""The other engines that tests run against: Redis from a local binary, a Cluster of three masters and three replicas,
+and Sentinel with a master and a replica. Each is a set of child processes on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+import redis.sentinel
+
+from tests.support.servers import free_port
+
+NODE_TIMEOUT_MS = 2_000
+DOWN_AFTER_MS = 1_000
+
+
+def redis_binary() -> str | None:
+    """A local redis-server, if there is one."""
+    return shutil.which("redis-server")
+
+
+@dataclass
+class Node:
+    """One server process of an engine."""
+
+    port: int
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+            if self.process.poll() is None:
+                self.kill()
+
+    def client(self) -> Any:
+        return redis.Redis(port=self.port, socket_timeout=2)
+
+
+@dataclass
+class Engine:
+    """A running engine: `url` is what Lanecast is given, `nodes` its processes by port."""
+
+    what: str
+    url: str
+    nodes: dict[int, Node] = field(default_factory=dict)
+
+    def stop(self) -> None:
+        for node in self.nodes.values():
+            node.stop()
+
+
+def wait_until(ready: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+    """Poll until `ready()`; a connection error means not yet."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        with contextlib.suppress(redis.RedisError, OSError):
+            if ready():
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not happen within {timeout_s:g} s")
+        time.sleep(0.05)
+
+
+def _node(binary: str, folder: Path, *options: str) -> Node:
+    port = free_port()
+    data = folder / str(port)
+    data.mkdir(parents=True)
+    command = [
+        binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(data), "--appendonly", "yes", "--save", "",
+        "--repl-diskless-sync-delay", "0", *options,
+    ]  # fmt: skip
+    return Node(port, command)
+
+
+def start_cluster(folder: Path, binary: str) -> Engine:
+    """Three masters and three replicas, ready to serve every slot, replicas in step."""
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
+    nodes: list[Node] = []
+    while len(nodes) < 6:
+        node = _node(binary, folder, *options)
+        if node.port < 55_535:  # the bus listens at port + 10,000
+            nodes.append(node)
+    for node in nodes:
+        node.start()
+    for node in nodes:
+        wait_until(lambda node=node: bool(node.client().ping()), f"start of {node.port}")  # type: ignore[misc]
+    clients = [node.client() for node in nodes]
+    for index, client in enumerate(clients[:3]):
+        first, last = (16384 * index // 3, 16384 * (index + 1) // 3 - 1)
+        client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
+        client.execute_command("CLUSTER SET-CONFIG-EPOCH", index + 1)
+    for client in clients[1:]:
+        client.execute_command("CLUSTER MEET", "127.0.0.1", nodes[0].port)
+    wait_until(lambda: all(_knows(client, 6) for client in clients), "meeting of the cluster's nodes")
+    for master, replica in zip(clients[:3], clients[3:], strict=True):
+        replica.execute_command("CLUSTER REPLICATE", master.execute_command("CLUSTER MYID"))
+    engine = Engine("Redis Cluster 3+3", f"redis+cluster://127.0.0.1:{nodes[0].port}", {n.port: n for n in nodes})
+    wait_until(lambda: all(_in_step(client) for client in clients), "cluster")
+    return engine
+
+
+def _knows(client: redis.Redis, n: int) -> bool:
+    info: Any = client.execute_command("CLUSTER INFO")
+    text = info if isinstance(info, dict) else dict(line.split(":") for line in info.decode().split())
+    return int(text["cluster_known_nodes"]) == n
+
+
+def _in_step(client: Any) -> bool:
+    info: Any = client.execute_command("CLUSTER INFO")
+    text = info if isinstance(info, dict) else dict(line.split(":") for line in info.decode().split())
+    replication = client.info("replication")
+    return bool(text["cluster_state"] == "ok") and (
+        (replication["role"] == "master" and replication["connected_slaves"] == 1)
+        or replication.get("master_link_status") == "up"
+    )
+
+
+def start_sentinel(folder: Path, binary: str) -> Engine:
+    """A master, a replica in step, and three sentinels that agree on them under the name `lanecast`."""
+    master = _node(binary, folder)
+    replica = _node(binary, folder, "--replicaof", f"127.0.0.1 {master.port}")
+    sentinels = []
+    for _ in range(3):
+        port = free_port()
+        config = folder / f"sentinel-{port}.conf"
+        config.write_text(
+            f"port {port}\nbind 127.0.0.1\ndir {folder}\n"
+            f"sentinel monitor lanecast 127.0.0.1 {master.port} 2\n"
+            f"sentinel down-after-milliseconds lanecast {DOWN_AFTER_MS}\n"
+            "sentinel failover-timeout lanecast 5000\n"
+        )
+        sentinels.append(Node(port, [binary, str(config), "--sentinel"]))
+    nodes = [master, replica, *sentinels]
+    for node in nodes:
+        node.start()
+        wait_until(lambda node=node: bool(node.client().ping()), f"start of {node.port}")  # type: ignore[misc]
+    wait_until(lambda: replica.client().info("replication")["master_link_status"] == "up", "replication")
+
+    def agreed() -> bool:
+        states = [sentinel.client().sentinel_master("lanecast") for sentinel in sentinels]
+        return all(state["num-slaves"] == 1 and state["num-other-sentinels"] == 2 for state in states)
+
+    wait_until(agreed, "agreement of the sentinels")
+    hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
+    return Engine("Redis with Sentinel", f"redis+sentinel://{hosts}/lanecast/0", {n.port: n for n in nodes})
+
+
+@contextlib.contextmanager
+def running(engine: Engine) -> Iterator[Engine]:
+    """Stop the engine's processes afterwards, whatever happens."""
+    try:
+        yield engine
+    finally:
+        engine.stop()
