@@ -35,8 +35,12 @@ def frame(
     hops: Mapping[str, float],
     parts: Mapping[str, Any],
     phases: Mapping[str, float],
+    life: int = 1,
 ) -> bytes:
-    """A frame; `parts` are `layers` and `metrics` from a `rendition.Chain`, `prev` is None for a keyframe."""
+    """A frame; `parts` are `layers` and `metrics` from a `rendition.Chain`, `prev` is None for a keyframe.
+
+    `life` counts how often the run's producer has begun: within one, `step` and `time_s` never step back.
+    """
     return _encoder.encode(
         {
             "type": "frame",
@@ -46,6 +50,7 @@ def frame(
             "offset": str(offset),
             "prev": None if prev is None else str(prev),
             "key": prev is None,
+            "life": life,
             "step": step,
             "time_s": time_s,
             "hops": hops,

@@ -189,7 +189,7 @@ def _store(name: str, column: Column, tier: Tier) -> _Stored:
         if _fits(column.data, stored):
             stored.data = _quantize(column.data, stored)
             return stored
-    return _Stored(column.data.astype(np.float32))
+    return _Stored(_single(column.data))
 
 
 def _step(name: str, data: NDArray[Any], tier: Tier) -> float:
@@ -205,13 +205,22 @@ def _step(name: str, data: NDArray[Any], tier: Tier) -> float:
 
 def _quantize(data: NDArray[Any], stored: _Stored) -> NDArray[Any]:
     if not stored.scale:
-        return data.astype(stored.data.dtype)
+        return _single(data) if stored.data.dtype == np.float32 else data.astype(stored.data.dtype)
     quantized = np.rint((data - stored.origin) / stored.scale).astype(np.int32)
     return quantized % stored.modulus if stored.modulus else quantized
 
 
+def _single(data: NDArray[Any]) -> NDArray[Any]:
+    """As float32; what is beyond its range is cut to its ends, for viewers must get no infinity."""
+    if data.dtype == np.float64:
+        limit = float(np.finfo(np.float32).max)
+        data = np.clip(data, -limit, limit)
+    return data.astype(np.float32)
+
+
 def _fits(data: NDArray[Any], stored: _Stored) -> bool:
-    return not data.size or float(np.abs(data - stored.origin).max()) / stored.scale < 2**30
+    with np.errstate(over="ignore"):
+        return not data.size or float(np.abs(data - stored.origin).max()) / stored.scale < 2**30
 
 
 def _in_int32(data: NDArray[Any]) -> bool:
@@ -331,15 +340,15 @@ class View:
 
 
 def _read_keyframe(part: Mapping[str, Any], name: str) -> LayerView:
-    columns = {key: _read_stored(value, f"{name}.{key}") for key, value in part["columns"].items()}
-    ids = columns.pop("id").data.astype(np.uint32)
+    columns = {key: _read_stored(value, f"{name}.{key}") for key, value in part["columns"].items() if key != "id"}
+    ids = untyped(part["columns"]["id"], f"{name}.id").astype(np.uint32)
     names = part.get("names")
     return LayerView(ids, columns, None if names is None else list(names))
 
 
 def _read_stored(value: Mapping[str, Any], path: str) -> _Stored:
     data = untyped(value, path)
-    if data.dtype.kind != "f" and path.rpartition(".")[2] != "id":
+    if data.dtype.kind != "f":
         data = data.astype(np.int32)
     return _Stored(data.copy(), value.get("scale", 0.0), value.get("origin", 0.0), value.get("values"))
 
@@ -347,14 +356,17 @@ def _read_stored(value: Mapping[str, Any], path: str) -> _Stored:
 def _apply_delta(layer: LayerView, part: Mapping[str, Any], name: str) -> None:
     if "drop" in part:
         _apply_drop(layer, untyped(part["drop"], f"{name}.drop"), name)
+    kept = len(layer.ids)
     if "add" in part:
         _apply_add(layer, part["add"], name)
     for key, change in part.get("set", {}).items():
         stored = layer.columns[key]
         data = untyped(change, f"{name}.{key}").astype(stored.data.dtype)
         stored.values = change.get("values", stored.values)
-        # Without `rows` a change speaks of all rows but those just added: they came complete.
-        rows: Any = untyped(change["rows"], f"{name}.{key}.rows") if "rows" in change else slice(0, len(data))
+        # The rows that a delta adds come complete: what it sets without naming rows is all the others.
+        rows: Any = untyped(change["rows"], f"{name}.{key}.rows") if "rows" in change else slice(0, kept)
+        if len(data) != (len(rows) if "rows" in change else kept):
+            raise InvalidMessage(f"{name}.{key}", f"{len(data)} values do not fit the rows they are for")
         if change["mode"] == "diff":
             stored.data[rows] += data
         else:

@@ -29,7 +29,11 @@ export type ToEngine =
     }
   | { type: 'token'; token: string | null }
   | { type: 'watch'; run: string | null; tier: string }
+  /** The list of runs has this one. */
+  | { type: 'appeared'; run: string }
   | { type: 'retry' }
+  /** The machine has a network again. */
+  | { type: 'online' }
   | { type: 'command'; run: string; commandId: string; name: CommandName; args: CommandArgs }
   | { type: 'resize'; width: number; height: number; ratio: number }
   | { type: 'theme'; theme: ThemeName }
@@ -108,6 +112,8 @@ export interface Summary {
   framesDrawn: number;
   entitiesDrawn: number;
   hops: readonly HopSummary[];
+  /** Raised whenever metrics have come. */
+  metricsVersion: number;
   metrics: Readonly<Record<string, number>>;
   phases: Readonly<Record<string, number>>;
   layers: readonly LayerSummary[];
@@ -117,9 +123,8 @@ export interface Summary {
   colour: ColourBy;
   /** CSS pixels per metre. */
   scale: number;
-  /** Ends of the colour scales, m/s; null while nothing is coloured by speed. */
+  /** The end of the speed scale, m/s; null while nothing is coloured by speed. */
   speedMax: number | null;
-  edgeSpeedMax: number | null;
   scene: SceneStatus;
   renderer: RendererStatus;
 }
@@ -131,9 +136,7 @@ export type SceneStatus =
   | { state: 'failed'; cause: string };
 
 export type RendererStatus =
-  | { state: 'ready'; name: string }
-  | { state: 'lost' }
-  | { state: 'unsupported'; cause: string };
+  { state: 'ready'; name: string } | { state: 'lost' } | { state: 'unsupported'; cause: string };
 
 export type FromEngine =
   | { type: 'summary'; summary: Summary }

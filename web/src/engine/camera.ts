@@ -23,18 +23,21 @@ export type Bounds = readonly [number, number, number, number];
 
 const MIN_SCALE = 1e-4;
 const MAX_SCALE = 400;
+/** Pixels kept free around what is fitted. */
+const MARGIN_X = 24;
+const MARGIN_Y = 68;
 
 export function clampScale(scale: number): number {
   return Math.min(Math.max(scale, MIN_SCALE), MAX_SCALE);
 }
 
-/** The camera that shows all of `bounds`, with `margin` pixels around. */
-export function fit(bounds: Bounds, size: Size, margin = 32): Camera {
+/** The camera that shows all of `bounds`, clear of what lies over the scene at its top and bottom. */
+export function fit(bounds: Bounds, size: Size): Camera {
   const [x0, y0, x1, y1] = bounds;
   const width = Math.max(x1 - x0, 1);
   const height = Math.max(y1 - y0, 1);
-  const freeWidth = Math.max(size.width - 2 * margin, 1);
-  const freeHeight = Math.max(size.height - 2 * margin, 1);
+  const freeWidth = Math.max(size.width - 2 * MARGIN_X, 1);
+  const freeHeight = Math.max(size.height - 2 * Math.min(MARGIN_Y, size.height / 8), 1);
   return {
     x: (x0 + x1) / 2,
     y: (y0 + y1) / 2,
@@ -75,10 +78,5 @@ export function zoomAt(camera: Camera, size: Size, at: Point, factor: number): C
 /** The smallest bounds around both. */
 export function union(a: Bounds | null, b: Bounds): Bounds {
   if (a === null) return b;
-  return [
-    Math.min(a[0], b[0]),
-    Math.min(a[1], b[1]),
-    Math.max(a[2], b[2]),
-    Math.max(a[3], b[3]),
-  ];
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
 }

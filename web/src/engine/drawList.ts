@@ -22,6 +22,8 @@ export const FLOATS = TEXELS * 4;
 
 const RADIANS = Math.PI / 180;
 const MIN_ROOM = 256;
+/** Signal heads of one lane stand about a metre apart. */
+const LIGHT_SIZE_M = 1.5;
 
 export interface DrawSettings {
   originX: number;
@@ -169,7 +171,7 @@ class Reader {
     if (this.role === 'lights') {
       const shape = this.shapes[this.type?.data[row] ?? -1] ?? SHAPE.off;
       texels[at + 7] = 0;
-      texels[at + 8] = texels[at + 9] = 2.4;
+      texels[at + 8] = texels[at + 9] = LIGHT_SIZE_M;
       texels[at + 10] = shape;
       return;
     }

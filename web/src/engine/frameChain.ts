@@ -2,7 +2,7 @@
  * The chain of frames of one run: which frame may be applied to what, and the state that results.
  *
  * A delta is applied only on top of the very frame that it was made for; any other breaks the chain until the next
- * keyframe. What is *shown* is guarded apart from what is *applied*: within one stream epoch the time given out never
+ * keyframe. What is *shown* is guarded apart from what is *applied*: within one stream epoch and life the time given out never
  * steps back, even if a keyframe from a gateway that lags is older than what the viewer has seen.
  */
 import type { Epoch, FrameMessage, WireDeltaLayer, WireKeyLayer } from '../protocol/messages';
@@ -20,30 +20,31 @@ export type FrameOutcome =
 export class FrameChain {
   readonly layers = new Map<string, Layer>();
   readonly metrics = new Map<string, number>();
+  /** Raised whenever metrics have come. */
+  metricsVersion = 0;
   phases: Readonly<Record<string, number>> = {};
   step = 0;
   timeS = 0;
   /** The stream epoch of what is shown, null before the first frame. */
   epoch: Epoch | null = null;
   tier: string | null = null;
-  /** Why the chain broke last, for the log. */
-  brokenBecause: string | null = null;
+  /** What was wrong with a frame that could not be read, for the log; null for one that merely did not fit. */
+  malformed: string | null = null;
 
   private lastOffset: string | null = null;
+  private shownLife = 0;
   private shownTimeS = -Infinity;
   private shownStep = -Infinity;
 
   apply(frame: FrameMessage): FrameOutcome {
-    if (!frame.key && !this.follows(frame)) {
-      this.brokenBecause = `a delta for frame ${frame.prev ?? 'none'} came after ${this.lastOffset ?? 'none'}`;
-      return 'broken';
-    }
+    this.malformed = null;
+    if (!frame.key && !this.follows(frame)) return 'broken';
     try {
       if (frame.key) this.replaceBy(frame);
       else this.update(frame);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      this.brokenBecause = error.message;
+      this.malformed = error.message;
       this.lastOffset = null;
       return 'broken';
     }
@@ -83,17 +84,22 @@ export class FrameChain {
   }
 
   private accept(frame: FrameMessage): FrameOutcome {
-    if (frame.epoch !== this.epoch) {
+    const life = frame.life ?? 1;
+    if (frame.epoch !== this.epoch || life > this.shownLife) {
+      // Another stream, or the producer has begun again: its time may be smaller.
+      this.shownLife = life;
       this.shownTimeS = -Infinity;
       this.shownStep = -Infinity;
     }
     this.epoch = frame.epoch;
     this.tier = frame.tier;
     this.lastOffset = frame.offset;
-    this.brokenBecause = null;
-    for (const [name, value] of Object.entries(frame.metrics ?? {})) this.metrics.set(name, value);
+    const metrics = Object.entries(frame.metrics ?? {});
+    for (const [name, value] of metrics) this.metrics.set(name, value);
+    if (metrics.length > 0) this.metricsVersion += 1;
     if (frame.phases) this.phases = frame.phases;
-    if (frame.time_s < this.shownTimeS || frame.step < this.shownStep) return 'held';
+    const older = frame.time_s < this.shownTimeS || frame.step < this.shownStep;
+    if (life < this.shownLife || older) return 'held';
     this.timeS = this.shownTimeS = frame.time_s;
     this.step = this.shownStep = frame.step;
     return 'applied';

@@ -48,8 +48,10 @@ export function layerFromKey(wire: WireKeyLayer): Layer {
 /** Applies a delta in place: drop, then add, then set. */
 export function applyDelta(layer: Layer, wire: WireDeltaLayer): void {
   if (wire.drop) dropRows(layer, readArray(wire.drop));
+  // The rows that a delta adds come complete: what it sets without naming rows is all the others.
+  const kept = layer.rows;
   if (wire.add) addRows(layer, wire.add.columns, wire.add.names ?? null);
-  for (const [name, set] of Object.entries(wire.set ?? {})) setColumn(layer, name, set);
+  for (const [name, set] of Object.entries(wire.set ?? {})) setColumn(layer, name, set, kept);
   expectLength('rows after the delta', layer.rows, wire.rows);
 }
 
@@ -108,12 +110,12 @@ function addRows(
   layer.rows = rows;
 }
 
-function setColumn(layer: Layer, name: string, set: WireSet): void {
+function setColumn(layer: Layer, name: string, set: WireSet, kept: number): void {
   const column = layer.columns.get(name);
   if (column === undefined) throw new WireError(`expected a column of the layer, got ${name}`);
   const read = readArray(set);
   const rows = set.rows ? readArray(set.rows) : null;
-  expectLength(`values for column ${name}`, read.length, rows === null ? layer.rows : rows.length);
+  expectLength(`values for column ${name}`, read.length, rows === null ? kept : rows.length);
   // Diffs are added to the stored integers in 32 bits, where typed arrays wrap by themselves; only
   // absolute values can need a wider store than the keyframe's.
   if (set.mode === 'abs' && !holds(column.data, set.dtype)) {

@@ -9,6 +9,7 @@ const MAX_INTERVAL_MS = 1200;
 /** A pause is not an interval: a longer gap counts as this much. */
 const MAX_SAMPLE_MS = 2000;
 const STALE_AFTER_MS = 1000;
+const BURST_MS = 4;
 
 export class Playout {
   private intervalMs = 100;
@@ -17,7 +18,8 @@ export class Playout {
   arrived(nowMs: number): void {
     if (this.arrivedMs !== null) {
       const sampleMs = Math.min(nowMs - this.arrivedMs, MAX_SAMPLE_MS);
-      this.intervalMs += (sampleMs - this.intervalMs) * 0.2;
+      // Frames that were held up together say nothing about the run's rhythm.
+      if (sampleMs > BURST_MS) this.intervalMs += (sampleMs - this.intervalMs) * 0.2;
     }
     this.arrivedMs = nowMs;
   }

@@ -76,13 +76,13 @@ export function buildSceneMesh(scene: ScenePayload): SceneMesh {
   };
 }
 
-/** Calls `use` with each path's x, y, x, y, … relative to the origin, without repeated points. */
+/** Calls `visit` with each path's x, y, x, y, … relative to the origin, without repeated points. */
 function eachPath(
   points: Float64Array,
   starts: Float64Array,
   originX: number,
   originY: number,
-  use: (path: number[], index: number) => void,
+  visit: (path: number[], index: number) => void,
 ): void {
   const total = points.length >> 1;
   for (let i = 0; i < starts.length; i++) {
@@ -96,7 +96,7 @@ function eachPath(
       if (n > 0 && path[n - 2] === x && path[n - 1] === y) continue;
       path.push(x, y);
     }
-    if (path.length >= 4) use(path, i);
+    if (path.length >= 4) visit(path, i);
   }
 }
 

@@ -20,8 +20,11 @@ import { Subscription } from './subscription';
 
 export type LinkState = 'idle' | 'connecting' | 'open' | 'reconnecting' | 'closed';
 
-/** `first`: asked for the present. `recovered`: nothing was missed. `gap`: something may have been. */
-export type Arrival = 'first' | 'recovered' | 'gap';
+/**
+ * What a `subscribed` means to the viewer. `first`: the beginning. `recovered`: back, and nothing was missed. `gap`:
+ * something may have been missed. `again`: nothing has happened but that it was asked (another tier, for instance).
+ */
+export type Arrival = 'first' | 'recovered' | 'gap' | 'again';
 
 export type SessionEvent =
   | { kind: 'link' }
@@ -40,7 +43,8 @@ export type Action =
 const CONNECT_TIMEOUT_MS = 10_000;
 const PING_EVERY_MS = 2000;
 const SILENCE_LIMIT_MS = 7000;
-const SUBSCRIBE_AGAIN_MS = 3000;
+/** An answer may take its time while the gateway waits for Redis. */
+const SUBSCRIBE_AGAIN_MS = 10_000;
 const KEYFRAME_ASK_EVERY_MS = 1000;
 /** A connection that lived this long was good: the next failure starts with a short pause again. */
 const GOOD_AFTER_MS = 10_000;
@@ -92,6 +96,11 @@ export class Session {
     this.subscribe(nowMs);
   }
 
+  /** This run exists now: if the gateway turned the subscription away before, it is asked for again. */
+  appeared(run: string, nowMs: number): void {
+    if (this.subscription?.run === run && this.subscription.turnedAway) this.subscribe(nowMs);
+  }
+
   /** The person does not want to wait for the countdown. */
   retryNow(nowMs: number): void {
     if (this.state === 'reconnecting' || this.state === 'closed') this.connect(nowMs);
@@ -139,7 +148,7 @@ export class Session {
         this.lossless(message, nowMs);
         return;
       case 'error':
-        if (message.run === this.subscription?.run) this.subscription?.refused(nowMs);
+        if (message.run === this.subscription?.run) this.subscription?.refused();
         this.emit({ kind: 'other', message });
         return;
       default:

@@ -14,8 +14,19 @@ import type { Playout } from './playout';
 import type { Renderer } from './render/renderer';
 import type { SceneMesh } from './sceneMesh';
 
-/** Drawn from the bottom up. */
-const ORDER: readonly LayerRole[] = ['lights', 'entities'];
+/** Drawn from the bottom up: a queue of vehicles must not hide the signal that it waits for. */
+const ORDER: readonly LayerRole[] = ['entities', 'lights'];
+
+export interface StageUpdate {
+  /** How far the last move had come. */
+  alpha: number;
+  /** Simulation seconds since the frame before. */
+  elapsedS: number;
+  /** The layers that the frame names, null for all. */
+  changed: ReadonlySet<string> | null;
+  /** Whether this is a new moment of the simulation. */
+  advanced: boolean;
+}
 
 export class Stage {
   camera: Camera = { x: 0, y: 0, scale: 1 };
@@ -42,20 +53,22 @@ export class Stage {
   private dirty = true;
   private drawnAlpha = -1;
   private speedSeen = 0;
-  private edgeSpeedSeen = 0;
 
   constructor(
-    private readonly layers: ReadonlyMap<string, Layer>,
-    private readonly playout: Playout,
+    private layers: ReadonlyMap<string, Layer>,
+    private playout: Playout,
   ) {}
 
-  get speedMax(): number | null {
-    const bySpeed = [...this.lists.values()].some((list) => list.role === 'entities');
-    return bySpeed && this.speedSeen > 0 ? niceCeiling(this.speedSeen) : null;
+  /** Shows another run from now on. */
+  adopt(layers: ReadonlyMap<string, Layer>, playout: Playout): void {
+    this.clear();
+    this.layers = layers;
+    this.playout = playout;
   }
 
-  get edgeSpeedMax(): number | null {
-    return this.edgeSpeedSeen > 0 ? niceCeiling(this.edgeSpeedSeen) : null;
+  /** The end of the speed scale that entities and roads share; null while nothing is coloured by speed. */
+  get speedMax(): number | null {
+    return this.speedSeen > 0 ? niceCeiling(this.speedSeen) : null;
   }
 
   get entitiesDrawn(): number {
@@ -86,7 +99,7 @@ export class Stage {
   }
 
   /** Forgets everything about the run that was shown. */
-  clear(): void {
+  private clear(): void {
     for (const name of this.lists.keys()) this.renderer?.removeLayer(name);
     this.lists.clear();
     this.selected = null;
@@ -94,7 +107,7 @@ export class Stage {
     this.movedByHand = false;
     this.fitted = null;
     this.origin = null;
-    this.speedSeen = this.edgeSpeedSeen = 0;
+    this.speedSeen = 0;
     this.setScene(null, { state: 'none' });
   }
 
@@ -111,8 +124,8 @@ export class Stage {
     this.dirty = true;
   }
 
-  /** A frame has been applied to the layers. `changed` names the layers in it, null means all. */
-  update(alpha: number, elapsedS: number, changed: ReadonlySet<string> | null): void {
+  /** A frame has been applied to the layers. */
+  update({ alpha, elapsedS, changed, advanced }: StageUpdate): void {
     this.chooseOrigin();
     for (const name of this.lists.keys()) {
       if (!this.layers.has(name)) this.drop(name);
@@ -128,9 +141,13 @@ export class Stage {
         list = new DrawList(role);
         this.lists.set(name, list);
       }
-      // An unchanged layer is packed again too: its last move has ended, and must not be played twice.
-      if (role === 'entities' || role === 'lights') this.pack(name, layer, list, alpha, elapsedS);
-      if (role === 'edges' && (changed === null || changed.has(name))) this.updateEdges();
+      const named = changed === null || changed.has(name);
+      // With a new moment an unchanged layer is packed again too: its last move must not be played twice.
+      const packs = advanced || named;
+      if (packs && (role === 'entities' || role === 'lights')) {
+        this.pack(name, layer, list, alpha, elapsedS);
+      }
+      if (role === 'edges' && named) this.updateEdges();
     }
     this.growFit();
     this.dirty = true;
@@ -149,7 +166,6 @@ export class Stage {
       alpha,
       vectors: this.vectors,
       speedMax: this.speedMax ?? 1,
-      edgeSpeedMax: this.edgeSpeedMax ?? 1,
       layers: this.drawingOrder(),
       selected: this.selectedRow(),
     });
@@ -234,7 +250,7 @@ export class Stage {
   setColour(by: ColourBy, nowMs: number): void {
     this.colour = by;
     const alpha = this.playout.alpha(nowMs);
-    this.update(alpha, Infinity, null);
+    this.update({ alpha, elapsedS: Infinity, changed: null, advanced: false });
   }
 
   setVectors(on: boolean): void {
@@ -287,14 +303,15 @@ export class Stage {
   private updateEdges(): void {
     if (this.mesh === null) return;
     const found = [...this.lists].find(([, list]) => list.role === 'edges')?.[0];
-    const layer = found === undefined || this.hidden.has(found) ? undefined : this.layers.get(found);
+    const layer =
+      found === undefined || this.hidden.has(found) ? undefined : this.layers.get(found);
     const count = Math.max(1, this.mesh.lineIds.length);
     if (layer === undefined) {
       this.renderer?.setEdgeSpeeds(new Float32Array(count).fill(-1));
       return;
     }
     const { speeds, max } = edgeSpeeds(layer, this.lines, count);
-    this.edgeSpeedSeen = Math.max(this.edgeSpeedSeen, max);
+    this.speedSeen = Math.max(this.speedSeen, max);
     this.renderer?.setEdgeSpeeds(speeds);
   }
 
@@ -324,7 +341,7 @@ export class Stage {
     };
     // Packed poses belong to the old origin: pack afresh, without a move.
     for (const name of this.lists.keys()) this.drop(name);
-    this.update(1, 0, null);
+    this.update({ alpha: 1, elapsedS: 0, changed: null, advanced: false });
   }
 
   private contentBounds(): Bounds | null {
@@ -347,7 +364,8 @@ export class Stage {
     if (bounds === null) return;
     const grown = union(this.fitted, bounds);
     if (this.fitted !== null && grown.every((side, i) => side === this.fitted?.[i])) return;
-    const margin = this.fitted === null ? 0 : 0.1 * Math.max(grown[2] - grown[0], grown[3] - grown[1]);
+    const margin =
+      this.fitted === null ? 0 : 0.1 * Math.max(grown[2] - grown[0], grown[3] - grown[1]);
     this.fitted = [grown[0] - margin, grown[1] - margin, grown[2] + margin, grown[3] + margin];
     this.camera = fit(this.fitted, this.size);
   }

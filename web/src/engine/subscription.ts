@@ -17,9 +17,16 @@ export type Verdict = 'next' | 'seen' | 'hole';
 export class Subscription {
   private epoch: Epoch | null = null;
   private offset: Offset | null = null;
-  private askedToResume = false;
+  private confirmedOnce = false;
+  /** Whether the connection was lost since the last answer. */
+  private away = false;
   /** Since when an answer to `subscribe` has been awaited. */
   private askedAtMs: number | null = null;
+  /**
+   * The gateway does not know the run. Asking over and over would count as misbehaviour, so it is asked for again only once
+   * the run is known to exist.
+   */
+  turnedAway = false;
   /** A hole is asked about once: if the resume did not fill it, going on beats asking for ever. */
   private hole: 'none' | 'asked' | 'answered' = 'none';
 
@@ -30,7 +37,7 @@ export class Subscription {
 
   request(nowMs: number): ViewerMessage {
     this.askedAtMs = nowMs;
-    this.askedToResume = this.epoch !== null && this.offset !== null;
+    this.turnedAway = false;
     const base = { type: 'subscribe', run: this.run, tier: this.tier } as const;
     if (this.epoch === null || this.offset === null) return base;
     return { ...base, epoch: this.epoch, offset: this.offset };
@@ -39,23 +46,31 @@ export class Subscription {
   confirmed(message: SubscribedMessage): Arrival {
     this.askedAtMs = null;
     if (this.hole === 'asked') this.hole = 'answered';
-    const recovered = this.askedToResume && message.recovered;
-    if (!recovered) {
+    const { confirmedOnce, away } = this;
+    this.confirmedOnce = true;
+    this.away = false;
+    const continues = message.recovered && this.epoch === message.epoch && this.offset !== null;
+    if (!continues) {
       this.epoch = message.epoch;
       this.offset = message.offset;
     }
-    if (recovered) return 'recovered';
-    return this.askedToResume ? 'gap' : 'first';
+    if (!confirmedOnce) return 'first';
+    // Unasked and not recovered: the stream itself has broken off, and begins anew.
+    if (!continues) return 'gap';
+    return away ? 'recovered' : 'again';
   }
 
-  /** The gateway refused something about this run; if that was the subscription, it is asked for again later. */
-  refused(nowMs: number): void {
-    if (this.askedAtMs !== null) this.askedAtMs = nowMs;
+  /** The gateway refused something about this run while the answer to `subscribe` was awaited. */
+  refused(): void {
+    if (this.askedAtMs === null) return;
+    this.askedAtMs = null;
+    this.turnedAway = true;
   }
 
   disconnected(): void {
     this.askedAtMs = null;
     this.hole = 'none';
+    this.away = true;
   }
 
   /** How long the answer to `subscribe` has been awaited; 0 if none is. */

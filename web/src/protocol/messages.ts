@@ -8,13 +8,13 @@ export type ParamValue = number | boolean | string;
 
 export interface Param {
   type: 'float' | 'int' | 'bool' | 'choice';
-  value?: ParamValue;
-  min?: number;
-  max?: number;
-  step?: number;
-  unit?: string;
-  title?: string;
-  choices?: string[];
+  value?: ParamValue | null;
+  min?: number | null;
+  max?: number | null;
+  step?: number | null;
+  unit?: string | null;
+  title?: string | null;
+  choices?: string[] | null;
 }
 
 export interface Control {
@@ -92,6 +92,8 @@ export interface FrameMessage {
   offset: Offset;
   prev: Offset | null;
   key: boolean;
+  /** How often the producer has begun; missing means 1. */
+  life?: number;
   step: number;
   time_s: number;
   hops?: Hops | null;

@@ -81,17 +81,7 @@ export class FloatTexture {
     if (rows > this.height) {
       this.height = Math.ceil(rows * 1.5);
       const stored = this.channels === 4 ? gl.RGBA32F : gl.R32F;
-      gl.texImage2D(
-        gl.TEXTURE_2D,
-        0,
-        stored,
-        this.width,
-        this.height,
-        0,
-        format,
-        gl.FLOAT,
-        null,
-      );
+      gl.texImage2D(gl.TEXTURE_2D, 0, stored, this.width, this.height, 0, format, gl.FLOAT, null);
     }
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, this.width, rows, format, gl.FLOAT, source);
   }

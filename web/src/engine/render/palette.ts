@@ -10,6 +10,8 @@ export interface ScenePalette {
   background: Rgb;
   area: Rgb;
   road: Rgb;
+  /** How much of its speed's colour a road takes on; the rest is `road`, so that vehicles stand out from it. */
+  roadTint: number;
   grid: Rgb;
   outline: Rgb;
   accent: Rgb;
@@ -26,8 +28,9 @@ export interface ScenePalette {
 
 const DARK: ScenePalette = {
   background: hex('0B0E14'),
-  area: hex('151B26'),
+  area: hex('222A39'),
   road: hex('2A3344'),
+  roadTint: 0.34,
   grid: hex('1A2130'),
   outline: hex('0B0E14'),
   accent: hex('FFFFFF'),
@@ -51,8 +54,9 @@ const DARK: ScenePalette = {
 
 const LIGHT: ScenePalette = {
   background: hex('EEF1F6'),
-  area: hex('DFE5EE'),
+  area: hex('CFD6E1'),
   road: hex('C3CBD8'),
+  roadTint: 0.36,
   grid: hex('DCE2EB'),
   outline: hex('FFFFFF'),
   accent: hex('10141C'),

@@ -19,8 +19,8 @@ export interface View {
   /** Progress of the move to the newest poses, 0..1. */
   alpha: number;
   vectors: boolean;
+  /** The end of the speed scale, m/s. */
   speedMax: number;
-  edgeSpeedMax: number;
   /** Layers in drawing order. */
   layers: readonly string[];
   selected: { layer: string; row: number } | null;

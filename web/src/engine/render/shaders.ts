@@ -26,6 +26,7 @@ layout(location = 3) in float aLine;
 uniform highp sampler2D uEdges;
 uniform float uEdgeMax;
 uniform vec3 uRoad;
+uniform float uRoadTint; // how much of the speed's colour a road takes on
 ${RAMP}
 out float vSide;
 flat out float vHalf;
@@ -39,7 +40,7 @@ void main() {
   int line = int(aLine);
   int width = textureSize(uEdges, 0).x;
   float speed = texelFetch(uEdges, ivec2(line % width, line / width), 0).r;
-  vColour = speed < 0.0 ? uRoad : mix(uRoad, ramp(speed / uEdgeMax), 0.72);
+  vColour = speed < 0.0 ? uRoad : mix(uRoad, ramp(speed / uEdgeMax), uRoadTint);
   gl_Position = project(aCentre + aNormal * (outer / uScale));
 }`;
 
@@ -108,7 +109,10 @@ void main() {
   float angle = mix(motion.x, motion.y, uAlpha);
   vec2 ahead = vec2(cos(angle), sin(angle));
   int shape = int(form.z);
-  vec2 least = shape == 1 ? vec2(4.5, 2.4) : shape == 0 ? vec2(2.5) : vec2(2.2);
+  // Sizes have a lower limit, which itself shrinks when a whole city is in view: else it would be one blob.
+  float near = smoothstep(0.25, 1.2, uScale / uRatio);
+  vec2 least = shape == 1 ? mix(vec2(3.0, 1.7), vec2(4.6, 2.5), near)
+             : vec2(mix(1.6, 3.0, near));
   vec2 halfPx = max(form.xy * 0.5 * uScale, least * uRatio);
   // Far away a signal head is a hint only; full size would hide the crossing.
   if (shape >= 2) halfPx = min(halfPx, vec2(11.0 * uRatio));

@@ -126,7 +126,7 @@ export class WebGl2Renderer implements Renderer {
   }
 
   dispose(): void {
-    for (const name of [...this.layers.keys()]) this.removeLayer(name);
+    for (const name of this.layers.keys()) this.removeLayer(name);
     this.setScene(null);
     this.edges.dispose();
   }
@@ -159,8 +159,9 @@ export class WebGl2Renderer implements Renderer {
       this.place(road, view);
       this.edges.bind();
       gl.uniform3f(road.at('uRoad'), ...palette.road);
+      gl.uniform1f(road.at('uRoadTint'), palette.roadTint);
       gl.uniform3fv(road.at('uRamp'), flat(palette.ramp));
-      gl.uniform1f(road.at('uEdgeMax'), view.edgeSpeedMax);
+      gl.uniform1f(road.at('uEdgeMax'), view.speedMax);
       this.roads.draw();
     }
   }

@@ -1,0 +1,409 @@
+/**
+ * The engine: takes the page's wishes and the gateway's messages, keeps the run's state and has it drawn.
+ *
+ * It runs in a Web Worker and is the only owner of the socket, the layers and the canvas. The page learns about it through
+ * summaries and single events (see `bridge.ts`).
+ */
+import type { FrameMessage, GatewayMessage, Level, LosslessMessage } from '../protocol/messages';
+import type { FromEngine, SelectionSummary, ToEngine } from './bridge';
+import { ServerClock } from './clock';
+import { RateMeter, Smoothed } from './meters';
+import { createRenderer } from './render/create';
+import { RunView } from './runView';
+import { loadScene } from './sceneLoader';
+import { buildSceneMesh } from './sceneMesh';
+import { Session, type SessionEvent } from './session';
+import { GatewaySocket } from './socket';
+import { Stage } from './stage';
+import { summarise } from './summary';
+
+const SUMMARY_EVERY_MS = 100;
+const REPORT_EVERY_MS = 2000;
+const SCENE_RETRY_MS = 3000;
+const TWO_REFRESHES_MS = 34;
+const HIDDEN_AFTER_MS = 500;
+
+export class Engine {
+  readonly session = new Session();
+  readonly clock = new ServerClock();
+  readonly fps = new RateMeter(1000);
+  readonly bytes = new RateMeter(2000);
+  readonly frames = new RateMeter(2000);
+  readonly decodeMs = new Smoothed();
+  run: string | null = null;
+  view = new RunView();
+  readonly stage = new Stage(this.view.chain.layers, this.view.playout);
+  dropped = 0;
+  shownTimeS = 0;
+  shownStep = 0;
+  selection: SelectionSummary | null = null;
+
+  private socket: GatewaySocket | null = null;
+  private apiUrl = '';
+  private token: string | null = null;
+  private sceneVersion: string | null = null;
+  private sceneAbort = new AbortController();
+  /** Since when the newest frame has waited to be drawn. */
+  private waitingSinceMs: number | null = null;
+  private lastLoopMs = 0;
+  private nextReportMs = 0;
+  private lastLink = '';
+  private chainBroken = false;
+
+  constructor(private readonly post: (message: FromEngine) => void) {}
+
+  handle(message: ToEngine): void {
+    const nowMs = performance.now();
+    const { stage } = this;
+    switch (message.type) {
+      case 'start':
+        this.start(message, nowMs);
+        break;
+      case 'token':
+        this.token = message.token;
+        this.session.start(message.token, nowMs);
+        break;
+      case 'watch':
+        this.watch(message.run, message.tier, nowMs);
+        break;
+      case 'appeared':
+        this.session.appeared(message.run, nowMs);
+        break;
+      case 'retry':
+        this.session.retryNow(nowMs);
+        break;
+      case 'online':
+        if (this.session.state === 'reconnecting') this.session.retryNow(nowMs);
+        break;
+      case 'command':
+        this.command(message);
+        break;
+      case 'resize':
+        stage.resize(message.width, message.height, message.ratio);
+        break;
+      case 'theme':
+        stage.setTheme(message.theme);
+        break;
+      case 'pan':
+        stage.pan(message.dx, message.dy);
+        break;
+      case 'zoom':
+        stage.zoom(message, message.factor);
+        break;
+      case 'fit':
+        stage.fit();
+        break;
+      case 'click':
+        stage.click(message, nowMs);
+        break;
+      case 'select':
+        stage.select(message.layer === null ? null : { layer: message.layer, id: message.id });
+        break;
+      case 'step-selection':
+        stage.stepSelection(message.by);
+        break;
+      case 'follow':
+        stage.setFollow(message.on);
+        break;
+      case 'vectors':
+        stage.setVectors(message.on);
+        break;
+      case 'colour':
+        stage.setColour(message.by, nowMs);
+        break;
+      case 'layer-visible':
+        stage.setVisible(message.layer, message.visible);
+        break;
+    }
+    this.act();
+  }
+
+  private start(message: Extract<ToEngine, { type: 'start' }>, nowMs: number): void {
+    this.apiUrl = message.apiUrl;
+    this.token = message.token;
+    this.socket = new GatewaySocket(message.socketUrl, {
+      opened: () => this.feed(() => this.session.opened(performance.now())),
+      message: (received, bytes, decodeMs) => this.received(received, bytes, decodeMs),
+      closed: (code, reason) =>
+        this.feed(() => this.session.closed(code, reason, performance.now())),
+    });
+    this.stage.setTheme(message.theme);
+    this.stage.resize(message.width, message.height, message.ratio);
+    createRenderer(message.canvas, (renderer, status) => {
+      this.stage.setRenderer(renderer, status);
+      if (status.state === 'lost') this.log('warning', 'The browser took the graphics context.');
+    });
+    this.session.start(message.token, nowMs);
+    setInterval(() => this.beat(), SUMMARY_EVERY_MS);
+    const loop = (): void => {
+      this.paint();
+      requestAnimationFrame(loop);
+    };
+    requestAnimationFrame(loop);
+  }
+
+  private watch(run: string | null, tier: string, nowMs: number): void {
+    if (run !== this.run) {
+      this.run = run;
+      this.sceneAbort.abort();
+      this.sceneVersion = null;
+      this.view = new RunView();
+      this.stage.adopt(this.view.chain.layers, this.view.playout);
+      this.dropped = 0;
+      this.shownTimeS = this.shownStep = 0;
+      this.selection = null;
+    }
+    this.session.watch(run, tier, nowMs);
+  }
+
+  private command(message: Extract<ToEngine, { type: 'command' }>): void {
+    const { run, commandId, name, args } = message;
+    const sent = this.session.trySend({ type: 'command', run, command_id: commandId, name, args });
+    if (sent) return;
+    this.post({
+      type: 'command-refused',
+      commandId,
+      error: 'Not connected: the command was not sent.',
+      field: null,
+    });
+  }
+
+  private feed(input: () => void): void {
+    input();
+    this.act();
+  }
+
+  /** Carries out what the session decided. Sending never answers at once, so this cannot recurse. */
+  private act(): void {
+    for (const action of this.session.drain()) {
+      if (action.do === 'connect') {
+        this.clock.reset();
+        this.socket?.connect();
+      } else if (action.do === 'send') this.socket?.send(action.message);
+      else if (action.do === 'abandon') this.socket?.abandon();
+      else this.event(action.event);
+    }
+  }
+
+  private received(message: GatewayMessage, bytes: number, decodeMs: number): void {
+    const nowMs = performance.now();
+    this.bytes.add(nowMs, bytes);
+    if (message.type === 'frame') this.decodeMs.add(decodeMs);
+    this.feed(() => this.session.received(message, nowMs));
+  }
+
+  private event(event: SessionEvent): void {
+    switch (event.kind) {
+      case 'frame':
+        this.frame(event.message);
+        break;
+      case 'lossless':
+        this.lossless(event.message);
+        break;
+      case 'subscribed': {
+        const { message, arrival } = event;
+        this.view.info = message.info;
+        // A delta for a frame from before the gap must not be applied by chance.
+        if (arrival === 'gap') this.view.chain.breakChain();
+        this.post({ type: 'arrival', run: message.run, arrival, info: message.info });
+        if (arrival === 'recovered') this.log('info', 'Resumed: nothing was missed.');
+        if (arrival === 'gap') {
+          this.log('warning', 'Resumed with a gap: messages from the time away may be missing.');
+        }
+        this.scene(message.info.scene ?? null);
+        break;
+      }
+      case 'link':
+        this.linkChanged();
+        break;
+      case 'other':
+        this.other(event.message);
+        break;
+    }
+  }
+
+  private linkChanged(): void {
+    const { state, trouble, closeCode } = this.session;
+    if (state === this.lastLink) return;
+    const before = this.lastLink;
+    this.lastLink = state;
+    if (state === 'open') {
+      this.log('info', `Connected${this.session.node === null ? '' : ` to ${this.session.node}`}.`);
+    } else if (trouble !== null && before === 'open') {
+      const level = state === 'closed' ? 'error' : 'warning';
+      this.log(level, `${trouble.cause} (code ${closeCode ?? 'none'})`);
+    }
+  }
+
+  private frame(frame: FrameMessage): void {
+    const { view, stage } = this;
+    const nowMs = performance.now();
+    const alpha = view.playout.alpha(nowMs);
+    const { timeS, step, epoch } = view.chain;
+    const outcome = view.take(frame);
+    if (outcome === 'broken') {
+      this.broken(view.chain.malformed, nowMs);
+      return;
+    }
+    this.chainBroken = false;
+    if (outcome === 'held') return;
+    this.frames.add(nowMs);
+    const changed = frame.key ? null : new Set(Object.keys(frame.layers));
+    // A frame may bring events or metrics only. It is no new moment of the simulation: moves go on as they were, and it
+    // does not make the run any less silent.
+    const advanced = frame.epoch !== epoch || frame.step > step || frame.time_s > timeS;
+    if (advanced || !view.hasFrame) view.arrived(frame, nowMs, Date.now(), this.clock);
+    stage.update({ alpha, elapsedS: frame.time_s - timeS, changed, advanced });
+    this.countLate(nowMs);
+    if (stage.rendererStatus.state !== 'ready') this.shown();
+  }
+
+  private lossless(message: LosslessMessage): void {
+    const { view } = this;
+    switch (message.type) {
+      case 'run':
+        view.info = message.info;
+        this.post({ type: 'info', info: message.info });
+        this.scene(message.info.scene ?? null);
+        break;
+      case 'status':
+        this.log(message.level, message.text, message.time_s ?? null, message.at_ms ?? null, 'run');
+        break;
+      case 'control_state': {
+        const { paused, stopping, params } = message;
+        this.post({ type: 'control', run: message.run, control: { paused, stopping, params } });
+        break;
+      }
+      case 'result':
+        this.post({ type: 'result', result: message });
+        break;
+    }
+  }
+
+  private other(message: GatewayMessage): void {
+    if (message.type === 'pong') {
+      this.clock.pong(performance.now() - message.t, Date.now(), message.server_ms);
+    } else if (message.type === 'notice') {
+      this.dropped += message.skipped ?? 0;
+      const level = (message.skipped ?? 0) > 0 ? 'warning' : 'info';
+      this.log(level, message.text, null, null, 'gateway');
+    } else if (message.type === 'error') {
+      if (message.command_id != null) {
+        this.post({
+          type: 'command-refused',
+          commandId: message.command_id,
+          error: message.message,
+          field: message.field ?? null,
+        });
+      } else {
+        this.log('error', message.message, null, null, 'gateway');
+      }
+    }
+  }
+
+  /** Fetches the scene when its version is new. */
+  private scene(version: string | null): void {
+    const { run } = this;
+    if (run === null || version === this.sceneVersion) return;
+    this.sceneVersion = version;
+    this.sceneAbort.abort();
+    this.sceneAbort = new AbortController();
+    if (version === null) {
+      this.stage.setScene(null, { state: 'none' });
+      return;
+    }
+    this.stage.sceneStatus = { state: 'loading' };
+    void this.fetchScene(run, version, this.sceneAbort.signal);
+  }
+
+  private async fetchScene(run: string, version: string, signal: AbortSignal): Promise<void> {
+    try {
+      const payload = await loadScene(this.apiUrl, run, version, this.token, signal);
+      if (signal.aborted) return;
+      const mesh = buildSceneMesh(payload);
+      this.stage.setScene(mesh, { state: 'ready', lines: mesh.lineIds.length });
+    } catch (error) {
+      if (signal.aborted) return;
+      const cause = error instanceof Error ? error.message : String(error);
+      this.stage.sceneStatus = { state: 'failed', cause };
+      this.log('warning', `The map could not be loaded: ${cause}. Trying again.`);
+      setTimeout(() => {
+        if (!signal.aborted) void this.fetchScene(run, version, signal);
+      }, SCENE_RETRY_MS);
+    }
+  }
+
+  private paint(): void {
+    const nowMs = performance.now();
+    this.lastLoopMs = nowMs;
+    this.fps.add(nowMs);
+    if (this.stage.draw(nowMs) && this.waitingSinceMs !== null) this.shown();
+  }
+
+  /** Nothing freezes silently: the first frame that cannot be applied is told, and a whole one asked for. */
+  private broken(malformed: string | null, nowMs: number): void {
+    this.dropped += 1;
+    this.session.askKeyframe(nowMs);
+    // Before the first keyframe deltas are expected not to fit, and once is enough until frames fit again.
+    if (this.chainBroken || (malformed === null && !this.view.hasFrame)) return;
+    this.chainBroken = true;
+    const why =
+      malformed === null
+        ? 'A frame did not fit the last one'
+        : `A frame was malformed (${malformed})`;
+    this.log(malformed === null ? 'info' : 'error', `${why}: asked for a whole one.`);
+  }
+
+  /** Counts the frame before as dropped if this one replaces it unseen although there was time to draw it. */
+  private countLate(nowMs: number): void {
+    if (this.waitingSinceMs === null) {
+      this.waitingSinceMs = nowMs;
+      return;
+    }
+    // A hidden tab draws nothing on purpose: that is not slowness.
+    const hidden = nowMs - this.lastLoopMs > HIDDEN_AFTER_MS;
+    if (!hidden && nowMs - this.waitingSinceMs > TWO_REFRESHES_MS) this.dropped += 1;
+    this.waitingSinceMs = nowMs;
+  }
+
+  private shown(): void {
+    this.waitingSinceMs = null;
+    this.shownTimeS = this.view.chain.timeS;
+    this.shownStep = this.view.chain.step;
+  }
+
+  private beat(): void {
+    const nowMs = performance.now();
+    this.session.tick(nowMs);
+    if (nowMs >= this.nextReportMs) {
+      this.nextReportMs = nowMs + REPORT_EVERY_MS;
+      this.report(nowMs);
+    }
+    this.act();
+    const { selected } = this.stage;
+    this.selection = selected === null ? null : this.view.inspect(selected, this.selection);
+    this.post({ type: 'summary', summary: summarise(this, nowMs) });
+  }
+
+  private report(nowMs: number): void {
+    if (this.run === null || !this.view.hasFrame) return;
+    this.session.trySend({
+      type: 'report',
+      run: this.run,
+      fps: Math.round(this.fps.perSecond(nowMs)),
+      dropped: this.dropped,
+      decode_ms: Math.round(this.decodeMs.value * 1000) / 1000,
+      age_ms: Math.round(this.view.ageMs(nowMs) ?? 0),
+    });
+  }
+
+  private log(
+    level: Level,
+    text: string,
+    timeS: number | null = null,
+    atMs: number | null = null,
+    source = 'page',
+  ): void {
+    this.post({ type: 'log', level, text, timeS, atMs: atMs ?? Date.now(), source });
+  }
+}

@@ -1,0 +1,66 @@
+/** What the page is told ten times a second: small, plain, and copied from the engine at one moment. */
+import type { LayerSummary, LinkSummary, Summary } from './bridge';
+import type { Engine } from './engine';
+import { layerRole, typeColumn, type ColourBy } from './layerStyle';
+import type { Layer } from './layerStore';
+
+export function summarise(engine: Engine, nowMs: number): Summary {
+  const { view, stage, session, clock } = engine;
+  const { chain, playout } = view;
+  return {
+    run: engine.run,
+    link: link(engine, nowMs),
+    hasFrame: view.hasFrame,
+    epoch: chain.epoch,
+    tier: chain.tier,
+    timeS: engine.shownTimeS,
+    step: engine.shownStep,
+    ageMs: view.ageMs(nowMs),
+    staleAfterMs: playout.staleAfterMs(),
+    silentMs: playout.sinceArrivalMs(nowMs),
+    rttMs: session.state === 'open' ? clock.rttMs : null,
+    fps: engine.fps.perSecond(nowMs),
+    bytesPerS: engine.bytes.perSecond(nowMs),
+    framesPerS: engine.frames.perSecond(nowMs),
+    dropped: engine.dropped,
+    decodeMs: engine.decodeMs.value,
+    framesDrawn: stage.framesDrawn,
+    entitiesDrawn: stage.entitiesDrawn,
+    hops: view.hops,
+    metricsVersion: chain.metricsVersion,
+    metrics: Object.fromEntries(chain.metrics),
+    phases: chain.phases,
+    layers: [...chain.layers].map(([name, layer]) => layerSummary(name, layer, stage.hidden)),
+    selection: engine.selection,
+    follow: stage.follow,
+    vectors: stage.vectors,
+    colour: stage.colour,
+    scale: stage.camera.scale,
+    speedMax: stage.speedMax,
+    scene: stage.sceneStatus,
+    renderer: stage.rendererStatus,
+  };
+}
+
+function link({ session }: Engine, nowMs: number): LinkSummary {
+  const { trouble, retryAtMs } = session;
+  return {
+    state: session.state,
+    attempt: session.attempt,
+    retryInMs: retryAtMs === null ? null : Math.max(0, retryAtMs - nowMs),
+    closeCode: session.closeCode,
+    cause: trouble?.cause ?? null,
+    remedy: trouble?.remedy ?? null,
+    needsToken: trouble?.reconnect === 'token',
+    role: session.role,
+    node: session.node,
+  };
+}
+
+function layerSummary(name: string, layer: Layer, hidden: ReadonlySet<string>): LayerSummary {
+  const role = layerRole(name, layer);
+  const colours: ColourBy[] = [];
+  if (role === 'entities' && layer.columns.has('speed')) colours.push('speed');
+  if (role === 'entities' && typeColumn(layer) !== null) colours.push('type');
+  return { name, role, rows: layer.rows, visible: !hidden.has(name), colours };
+}

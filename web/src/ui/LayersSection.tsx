@@ -1,0 +1,87 @@
+/** The layers of the run: how many entities each has, whether it is shown, how it is coloured. */
+import type { LayerSummary } from '../engine/bridge';
+import { formatCount, humanise } from '../state/format';
+import { useDash, useDashboard } from './context';
+import { Icon } from './icons';
+import { Section, Skeleton } from './Panel';
+
+const ROLES: Readonly<Record<LayerSummary['role'], string>> = {
+  entities: 'entities',
+  lights: 'signal heads',
+  edges: 'road edges',
+  data: 'rows',
+};
+
+export function LayersSection() {
+  const dashboard = useDashboard();
+  const layers = useDash((state) => state.summary?.layers ?? null);
+  const hasFrame = useDash((state) => state.summary?.hasFrame ?? false);
+  const colour = useDash((state) => state.summary?.colour ?? 'speed');
+  const choice = layers?.some((layer) => layer.colours.length > 1) ?? false;
+  return (
+    <Section title="Entities">
+      {layers === null || !hasFrame ? (
+        <Skeleton lines={3} />
+      ) : layers.length === 0 ? (
+        <p className="hint">This run has sent no layers.</p>
+      ) : (
+        <ul className="layers">
+          {layers.map((layer) => (
+            <LayerRow key={layer.name} layer={layer} />
+          ))}
+        </ul>
+      )}
+      {choice && (
+        <label className="field inline">
+          <span>Colour by</span>
+          <select
+            value={colour}
+            onChange={(event) => {
+              const by = event.target.value === 'type' ? 'type' : 'speed';
+              dashboard.send({ type: 'colour', by });
+            }}
+          >
+            <option value="speed">Speed</option>
+            <option value="type">Type</option>
+          </select>
+        </label>
+      )}
+    </Section>
+  );
+}
+
+function LayerRow({ layer }: { layer: LayerSummary }) {
+  const dashboard = useDashboard();
+  const name = humanise(layer.name);
+  return (
+    <li className="layer" data-visible={layer.visible}>
+      {layer.role === 'data' ? (
+        <span className="icon-space" />
+      ) : (
+        <button
+          type="button"
+          className="icon-button small"
+          aria-pressed={layer.visible}
+          aria-label={`Show ${name}`}
+          title={layer.visible ? 'Hide' : 'Show'}
+          onClick={() =>
+            dashboard.send({
+              type: 'layer-visible',
+              layer: layer.name,
+              visible: !layer.visible,
+            })
+          }
+        >
+          <Icon name={layer.visible ? 'eye' : 'hidden'} />
+        </button>
+      )}
+      <span className="layer-name">
+        {name}
+        <small>{ROLES[layer.role]}</small>
+      </span>
+      <b data-testid={`layer-${layer.name}`} data-value={layer.rows}>
+        {formatCount(layer.rows)}
+      </b>
+    </li>
+  );
+}

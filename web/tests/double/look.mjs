@@ -1,0 +1,143 @@
+/**
+ * Takes pictures of the dashboard in its states, against the test double, into `build/looks`. For the eye; the tests that
+ * judge are elsewhere.   npm run build && npm run look [-- NAME ...]
+ */
+import { mkdirSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import { startDouble } from './gateway.mjs';
+
+const OUT = new URL('../../build/looks/', import.meta.url).pathname;
+const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const only = process.argv.slice(2);
+
+mkdirSync(OUT, { recursive: true });
+const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--enable-unsafe-swiftshader',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+});
+
+async function look(name, { size = 'wide', theme = 'dark', vehicles = 400, run = 'town', act }) {
+  if (only.length > 0 && !only.some((part) => name.includes(part))) return;
+  const double = await startDouble({ vehicles });
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: theme,
+    hasTouch: size === 'phone',
+  });
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning')
+      console.log(name, message.text());
+  });
+  page.on('pageerror', (error) => console.log(name, 'PAGE ERROR', error.message));
+  const tell = (path) => fetch(`${double.url}/test/${path}`, { method: 'POST' });
+  try {
+    await page.goto(`${double.url}/#/run/${run}`);
+    if (run === 'town') {
+      await page.waitForSelector('[data-testid=scene]:not([data-entities="0"])', {
+        timeout: 15_000,
+      });
+    }
+    await page.waitForTimeout(3500);
+    await act?.(page, tell);
+    await page.screenshot({ path: `${OUT}${name}.png` });
+    const chip = await page.getAttribute('[data-testid=conn-chip]', 'data-fps');
+    console.log(`${name}: fps ${chip}`);
+  } catch (error) {
+    console.log(name, 'FAILED', error.message);
+    await page.screenshot({ path: `${OUT}${name}.png` });
+  } finally {
+    await context.close();
+    double.stop();
+  }
+}
+
+const select = async (page) => {
+  await page.keyboard.press(']');
+  await page.waitForTimeout(300);
+};
+
+await look('live-dark', { act: select });
+await look('live-light', { theme: 'light', act: select });
+await look('follow', {
+  act: async (page) => {
+    await select(page);
+    await page.keyboard.press('f');
+    await page.keyboard.press('v');
+    await page.waitForTimeout(1500);
+  },
+});
+await look('empty-dark', { run: 'harbour' });
+await look('empty-phone-light', { run: 'harbour', size: 'phone', theme: 'light' });
+await look('paused-light', {
+  theme: 'light',
+  act: async (page) => {
+    await page.click('[data-testid=pause]');
+    await page.waitForSelector('[data-testid=resume]');
+    await page.waitForTimeout(500);
+  },
+});
+await look('reconnecting-dark', {
+  act: async (page, tell) => {
+    await tell('down');
+    await tell('cut');
+    await page.waitForTimeout(4000);
+  },
+});
+await look('stale-dark', {
+  act: async (page, tell) => {
+    await tell('silence');
+    await page.waitForTimeout(2600);
+  },
+});
+await look('params-dark', {
+  act: async (page) => {
+    await page.selectOption('[data-testid=param-weather]', 'snow');
+    await page.waitForTimeout(500);
+    await page.click('[data-testid=param-rerouting]');
+    await page.fill('[data-testid=param-demand]', '9');
+    await page.keyboard.press('Enter');
+    await page.waitForTimeout(50);
+    await page.keyboard.press('Tab');
+    await page.click('.log-toggle');
+    await page.waitForTimeout(400);
+  },
+});
+await look('stop-dialog', { act: (page) => page.click('[data-testid=stop]') });
+await look('details', { act: (page) => page.click('[data-testid=conn-chip]') });
+await look('closed-light', {
+  theme: 'light',
+  act: async (page, tell) => {
+    await tell('close?code=4401');
+    await page.waitForTimeout(800);
+  },
+});
+await look('ended', {
+  act: async (page) => {
+    await page.click('[data-testid=stop]');
+    await page.click('[data-testid=stop-confirm]');
+    await page.waitForTimeout(2500);
+  },
+});
+await look('phone-dark', { size: 'phone' });
+await look('phone-light', { size: 'phone', theme: 'light' });
+await look('phone-params', {
+  size: 'phone',
+  act: (page) => page.click('.dock >> text=Parameters'),
+});
+await look('phone-figures', {
+  size: 'phone',
+  act: async (page) => {
+    await page.click('.dock >> text=Figures');
+    await page.waitForTimeout(800);
+  },
+});
+await browser.close();

@@ -1,0 +1,24 @@
+/** Shows a component with a dashboard whose engine only writes down what it is told. */
+import { render, type RenderResult } from '@testing-library/react';
+import type { ReactNode } from 'react';
+import type { ToEngine } from '../../src/engine/bridge';
+import { Dashboard } from '../../src/state/dashboard';
+import { DashboardContext } from '../../src/ui/context';
+import { info } from '../helpers';
+import { summary } from '../state/summaries';
+
+export interface Shown extends RenderResult {
+  dashboard: Dashboard;
+  told: ToEngine[];
+}
+
+export function show(children: ReactNode): Shown {
+  const told: ToEngine[] = [];
+  const dashboard = new Dashboard(
+    { postMessage: (message) => told.push(message), addEventListener: () => undefined },
+    'http://gateway/',
+  );
+  dashboard.store.setState({ run: 'town', info: info(), summary: summary() });
+  const shown = render(<DashboardContext value={dashboard}>{children}</DashboardContext>);
+  return { ...shown, dashboard, told };
+}
