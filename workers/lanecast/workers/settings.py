@@ -1,0 +1,40 @@
+"""Settings of a worker process, from the environment (`LANECAST_…`) or by name."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lanecast.broker.connect import DEFAULT_URL
+
+
+def _default_id() -> str:
+    return f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+class WorkerSettings(BaseSettings):
+    """What a worker may be told.
+
+    Attributes:
+        redis_url: see `lanecast.broker.connect`.
+        worker_id: names this process among the workers; must be unique.
+        tick_ms: frames that come within this time of the last one are taken together.
+        keyframe_s: how often a tier's viewers get a keyframe while the state changes.
+        checkpoint_s: how far a run's checkpoint may be behind.
+        stats_s: how often a line of counters is logged; 0 means never.
+        log_level: `debug`, `info`, `warning` or `error`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LANECAST_", extra="ignore")
+
+    redis_url: str = Field(default=DEFAULT_URL, repr=False)
+    worker_id: str = Field(default_factory=_default_id, min_length=1, max_length=128)
+    tick_ms: float = Field(default=33.0, ge=0, le=1_000)
+    keyframe_s: float = Field(default=2.0, gt=0, le=60)
+    checkpoint_s: float = Field(default=1.0, gt=0, le=60)
+    stats_s: float = Field(default=5.0, ge=0)
+    log_level: str = "info"
