@@ -13,7 +13,7 @@ from tests.support.servers import Server
 from lanecast.broker import append, keys, scripts
 from lanecast.broker.append import Appended
 from lanecast.broker.lanes import CRITICAL
-from lanecast.broker.wire import Message
+from lanecast.broker.wire import Message, from_fields
 
 
 def batch(first: int, n: int) -> list[Message]:
@@ -34,6 +34,15 @@ async def test_a_batch_sent_again_is_there_once(client: Any) -> None:
     assert await send(client, 1, 1, 3) == Appended("ok", 3)
     assert await send(client, 1, 2, 4) == Appended("ok", 5)
     assert await stored(client) == [1, 2, 3, 4, 5]
+
+
+async def test_what_is_appended_is_read_as_it_was_given(client: Any) -> None:
+    given = [Message("status", b"a", "json", 12.5), Message("status", b"b")]
+    await scripts.run(client, append.call("r", CRITICAL, "p", 1, 1, given))
+    entries = await client.xrange(keys.lane("r", "critical"))
+    assert [from_fields(fields, "critical") for _, fields in entries] == [
+        dataclasses.replace(message, producer="p", epoch=1, seq=seq) for seq, message in enumerate(given, 1)
+    ]
 
 
 async def test_a_gap_appends_nothing_and_names_the_number_expected(client: Any) -> None:

@@ -32,7 +32,7 @@ def call(run: str, lane: Lane, producer: str, epoch: int, seq: int, batch: Seque
     """The call that appends `batch`, whose first message has number `seq`."""
     words: list[scripts.Word] = [producer, epoch, lane.name, lane.max_entries, seq]
     for message in batch:
-        words += (message.kind, message.enc, f"{message.t_ms or 0:.3f}", message.data)
+        words += (message.kind, message.enc, "" if message.t_ms is None else f"{message.t_ms:.3f}", message.data)
     return scripts.Call(
         scripts.APPEND, (keys.lane(run, lane.name), keys.producers(run), keys.sequences(run)), tuple(words)
     )

@@ -8,7 +8,7 @@
 -- ARGV[3]  lane
 -- ARGV[4]  limit    entries in the stream past which nothing is appended; 0 means none
 -- ARGV[5]  seq      of the first message; the others follow by one
--- ARGV[6…] kind, enc, t_ms, data of each message
+-- ARGV[6…] kind, enc, t_ms ('': none), data of each message
 --
 -- Returns {status, n}
 --   ok      n = seq of the last message now appended; messages that were there already are skipped
@@ -50,8 +50,11 @@ for i = 6, #ARGV, 4 do
       status = 'full'
       break
     end
-    redis.call('XADD', KEYS[1], '*', 'kind', ARGV[i], 'enc', ARGV[i + 1], 't_ms', ARGV[i + 2], 'data', ARGV[i + 3],
-      'producer', producer, 'epoch', epoch, 'seq', seq)
+    local fields = {'kind', ARGV[i], 'enc', ARGV[i + 1], 'data', ARGV[i + 3], 'producer', producer, 'epoch', epoch, 'seq', seq}
+    if ARGV[i + 2] ~= '' then
+      fields[13], fields[14] = 't_ms', ARGV[i + 2]
+    end
+    redis.call('XADD', KEYS[1], '*', unpack(fields))
     last = seq
     room = room - 1
   end

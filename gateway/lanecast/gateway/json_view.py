@@ -1,0 +1,58 @@
+"""Frames for `lanecast.json.v1`: every one complete, columns as plain lists. Pure.
+
+Built from the same chain that binary viewers get, and only while a JSON viewer watches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from lanecast.broker import messages
+from lanecast.broker.errors import InvalidMessage
+from lanecast.broker.rendition import LayerView, View
+from lanecast.gateway import outbound
+
+
+class JsonView:
+    """What JSON viewers of one run and tier have."""
+
+    def __init__(self) -> None:
+        self._view = View()
+
+    def take(self, payload: bytes | memoryview) -> bool:
+        """Take a frame; False if it does not follow the last one, or contradicts itself: a keyframe is needed."""
+        try:
+            return self._view.apply(messages.decode(bytes(payload)))
+        except (InvalidMessage, msgspec.MsgspecError, AttributeError, KeyError, TypeError, ValueError, IndexError):
+            self._view = View()
+            return False
+
+    def framed(self) -> bytes | None:
+        """The state as one WebSocket text frame; None before the first keyframe."""
+        frame = self._view.frame
+        if not frame or self._view.offset is None:
+            return None
+        message: dict[str, Any] = {
+            **frame,
+            "key": True,
+            "prev": None,
+            "layers": {name: _layer(layer) for name, layer in self._view.layers.items()},
+            "metrics": self._view.metrics,
+        }
+        return outbound.encode(message, text=True)
+
+
+def _layer(layer: LayerView) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {"id": layer.ids.tolist() if layer.names is None else layer.names}
+    for name, stored in layer.columns.items():
+        column = layer.column(name)
+        if stored.scale:
+            # One decimal more than the quantum has: origin + scale * n is not to be shown as 12.300000000000001.
+            digits = max(0, 2 - int(np.floor(np.log10(stored.scale))))
+            columns[name] = np.round(column.data, digits).tolist()
+        else:
+            columns[name] = column.to_list()
+    return columns

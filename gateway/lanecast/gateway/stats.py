@@ -1,0 +1,110 @@
+"""Counters of one gateway process, and their Prometheus text. Pure.
+
+The text is written here because it is three line shapes of a stable format; a client library would bring global
+registries and per-sample locks to say the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+
+class Stats:
+    """What happened since this process started; only ever rises."""
+
+    __slots__ = (
+        "bytes_out",
+        "closed",
+        "commands",
+        "dropped",
+        "frames_out",
+        "ingested",
+        "messages_out",
+        "rejected",
+        "started",
+    )
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.frames_out = 0
+        self.messages_out = 0
+        self.bytes_out = 0
+        self.ingested: Counter[str] = Counter()
+        self.commands: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.closed: Counter[str] = Counter()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {
+            "uptime_s": round(time.monotonic() - self.started, 3),
+            "frames_out": self.frames_out,
+            "messages_out": self.messages_out,
+            "bytes_out": self.bytes_out,
+            "ingested": dict(self.ingested),
+            "commands": dict(self.commands),
+            "dropped": dict(self.dropped),
+            "rejected": dict(self.rejected),
+            "closed": dict(self.closed),
+        }
+
+
+_HELP: Final = {
+    "lanecast_gateway_up": ("gauge", "1 while Redis answers."),
+    "lanecast_gateway_viewers": ("gauge", "Open viewer connections."),
+    "lanecast_gateway_watched_runs": ("gauge", "Runs that somebody watches here."),
+    "lanecast_gateway_subscriptions": ("gauge", "Viewers by run and tier."),
+    "lanecast_gateway_uptime_seconds": ("gauge", "Age of the process."),
+    "lanecast_gateway_frames_total": ("counter", "State frames written to viewers."),
+    "lanecast_gateway_messages_total": ("counter", "Lossless messages written to viewers."),
+    "lanecast_gateway_bytes_total": ("counter", "Bytes of state frames and lossless messages written to viewers."),
+    "lanecast_gateway_ingested_total": ("counter", "Messages taken by HTTP, by kind."),
+    "lanecast_gateway_commands_total": ("counter", "Commands by what became of them."),
+    "lanecast_gateway_dropped_total": ("counter", "State frames not written, by cause."),
+    "lanecast_gateway_rejected_total": ("counter", "Requests and messages refused, by cause."),
+    "lanecast_gateway_closed_total": ("counter", "Viewer connections closed, by close code."),
+}
+
+
+def prometheus(
+    stats: Stats, *, up: bool, viewers: int, runs: int, subscriptions: Iterable[tuple[str, str, int]]
+) -> str:
+    """The text exposition format, version 0.0.4. `subscriptions` are (run, tier, viewers)."""
+    samples: list[tuple[str, Mapping[str, str], float]] = [
+        ("lanecast_gateway_up", {}, int(up)),
+        ("lanecast_gateway_viewers", {}, viewers),
+        ("lanecast_gateway_watched_runs", {}, runs),
+        *(("lanecast_gateway_subscriptions", {"run": run, "tier": tier}, n) for run, tier, n in subscriptions),
+        ("lanecast_gateway_uptime_seconds", {}, round(time.monotonic() - stats.started, 3)),
+        ("lanecast_gateway_frames_total", {}, stats.frames_out),
+        ("lanecast_gateway_messages_total", {}, stats.messages_out),
+        ("lanecast_gateway_bytes_total", {}, stats.bytes_out),
+        *(("lanecast_gateway_ingested_total", {"kind": name}, n) for name, n in stats.ingested.items()),
+        *(("lanecast_gateway_commands_total", {"outcome": name}, n) for name, n in stats.commands.items()),
+        *(("lanecast_gateway_dropped_total", {"cause": name}, n) for name, n in stats.dropped.items()),
+        *(("lanecast_gateway_rejected_total", {"cause": name}, n) for name, n in stats.rejected.items()),
+        *(("lanecast_gateway_closed_total", {"code": name}, n) for name, n in stats.closed.items()),
+    ]
+    lines: list[str] = []
+    last = ""
+    for name, labels, value in samples:
+        if name != last:
+            kind, text = _HELP[name]
+            lines += (f"# HELP {name} {text}", f"# TYPE {name} {kind}")
+            last = name
+        lines.append(f"{name}{_labels(labels)} {value}")
+    return "\n".join(lines) + "\n"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    pairs = (
+        f'{name}="{value.translate({92: chr(92) * 2, 34: chr(92) + chr(34), 10: chr(92) + "n"})}"'
+        for name, value in labels.items()
+    )
+    return "{" + ",".join(pairs) + "}"

@@ -1,0 +1,244 @@
+"""A viewer's connection after the handshake: a light protocol on the bare transport.
+
+One of these per viewer, so it has slots and no tasks of its own. It reads what the viewer sends (`framing`), answers
+pings, knows how much waits to be sent and how old that is, and hands messages to its `Owner`. It never waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import random
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from lanecast.gateway import framing, outbound
+from lanecast.gateway.access import Identity
+from lanecast.gateway.errors import ProtocolViolation
+
+if TYPE_CHECKING:
+    from lanecast.gateway.feeds import Subscription
+
+SIOCOUTQ: Final = 0x5411
+"""Linux: how many bytes of a socket the peer has not acknowledged."""
+CLOSE_S: Final = 5.0
+"""How long a viewer may take to read what waits for it, the close frame at the end, and answer."""
+SHUTDOWN_S: Final = 0.5
+RETRY_MS: Final = 2_000
+"""A restart's viewers come back spread over this time, not all at once."""
+BURST: Final = 5.0
+"""Seconds' worth of messages that may come at once."""
+
+
+class Owner(Protocol):
+    """Whom a viewer reports to."""
+
+    lossless_bytes: int
+    messages_per_s: float
+
+    def received(self, viewer: Viewer, payload: bytes, *, text: bool) -> None:
+        """A whole message has come."""
+
+    def closing(self, viewer: Viewer, code: int) -> None:
+        """It will get nothing more."""
+
+    def gone(self, viewer: Viewer) -> None:
+        """The connection no longer exists."""
+
+    def flooding(self, viewer: Viewer) -> None:
+        """It has sent more than it may, and will be closed."""
+
+
+class Viewer(asyncio.Protocol):
+    """One connection.
+
+    Attributes:
+        text: speaks `lanecast.json.v1`.
+        blocked: state frames are to be skipped: too much waits (`paused`), or it has waited too long (`late`).
+        sent_bytes: handed to the transport so far.
+        seen: something has come from the viewer since the last ping.
+        mistakes: messages refused so far; `denied`: those because of its role.
+    """
+
+    __slots__ = (
+        "_allowance", "_allowed_at", "_fd", "_mark_at", "_mark_bytes", "_owner", "_parser", "_timer", "address",
+        "blocked", "closing", "connections", "denied", "identity", "late", "mistakes", "paused", "protocol", "seen",
+        "sent_bytes", "start_run", "subs", "text", "transport", "under_way", "write",
+    )  # fmt: skip
+
+    def __init__(
+        self, transport: asyncio.Transport, owner: Owner, protocol: str, address: str, connections: set[Any]
+    ) -> None:
+        self.transport = transport
+        self.write: Callable[[bytes], None] = transport.write
+        self.protocol = protocol
+        self.text = protocol == outbound.JSON_V1
+        self.address = address
+        self.identity: Identity | None = None
+        self.start_run: str | None = None
+        self.subs: dict[str, Subscription] = {}
+        self.connections = connections
+        self.blocked = False
+        self.paused = False
+        self.late = False
+        self.closing = False
+        self.seen = True
+        self.sent_bytes = 0
+        self.mistakes = 0
+        self.denied = 0
+        self.under_way = 0
+        self._owner = owner
+        self._parser = framing.Parser()
+        self._timer: asyncio.TimerHandle | None = None
+        self._mark_bytes = 0
+        self._mark_at = 0.0
+        self._allowance = owner.messages_per_s * BURST
+        self._allowed_at = 0.0
+        sock: socket.socket | None = transport.get_extra_info("socket")
+        self._fd = -1 if sock is None else sock.fileno()
+
+    # --- what comes ---
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        self.seen = True
+        try:
+            for opcode, payload in self._parser.feed(data):
+                if self.closing and opcode != framing.CLOSE:
+                    continue
+                if not self._take(opcode, payload):
+                    return
+        except ProtocolViolation as violation:
+            self.close(violation.code, violation.reason)
+
+    def _take(self, opcode: int, payload: bytes) -> bool:
+        """Handle one message; False: nothing more is read."""
+        if opcode == framing.CLOSE:
+            self._peer_closes(payload)
+            return False
+        if not self._may_send():
+            self._owner.flooding(self)
+            self.close(4429, "too many messages")
+            return False
+        if opcode == framing.PING:
+            self.put(framing.message(framing.PONG, payload))
+        elif opcode != framing.PONG:
+            self._owner.received(self, payload, text=opcode == framing.TEXT)
+        return True
+
+    def _peer_closes(self, payload: bytes) -> None:
+        if not self.closing:
+            code, _ = framing.read_close(payload)
+            self._leave(code)
+            self.write(framing.close(1000 if code == 1005 else code))
+        self.start_timer(CLOSE_S, self.transport.abort)
+        self.transport.close()
+
+    def _may_send(self) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        rate = self._owner.messages_per_s
+        self._allowance = min(rate * BURST, self._allowance + (now_s - self._allowed_at) * rate) - 1
+        self._allowed_at = now_s
+        return self._allowance >= 0
+
+    # --- what goes ---
+
+    def put(self, frame: bytes) -> None:
+        """Write something framed, whether the connection is behind or not."""
+        if not self.closing:
+            self.sent_bytes += len(frame)
+            self.write(frame)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Write a message of the gateway's own."""
+        self.put(outbound.encode(message, text=self.text))
+
+    def notice_skipped(self, sub: Subscription) -> None:
+        """Say how many frames were skipped, now that frames come again."""
+        skipped, sub.skipped = sub.skipped, 0
+        if skipped:
+            text = f"{skipped} frames skipped: the connection was too slow"
+            self.send(outbound.notice(text, sub.feed.run, skipped))
+
+    def pause_writing(self) -> None:
+        """The transport holds more than its high-water mark."""
+        self.paused = self.blocked = True
+
+    def resume_writing(self) -> None:
+        """It holds nothing any more."""
+        self.paused = False
+        self.blocked = self.late
+
+    def measure(self, now_s: float, budget_s: float) -> None:
+        """Look how old what waits is: `late` once something written has not arrived within the budget.
+
+        A mark is put at the newest byte; as long as the viewer has not acknowledged it, its age is the mark's. State
+        frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume.
+        """
+        if not self._mark_at and self.sent_bytes == self._mark_bytes:
+            return  # nothing new since everything had arrived
+        backlog = self.transport.get_write_buffer_size()
+        waiting = backlog + _unacknowledged(self._fd)
+        if self._mark_at and self.sent_bytes - waiting >= self._mark_bytes:
+            self._mark_at = 0.0
+            self.late = False
+        if not self._mark_at and waiting:
+            self._mark_bytes, self._mark_at = self.sent_bytes, now_s
+        if self._mark_at and now_s - self._mark_at > budget_s:
+            self.late = True
+        self.blocked = self.paused or self.late
+        if self.late and backlog > self._owner.lossless_bytes:
+            self.close(4413, "too slow for lossless messages")
+
+    # --- the end ---
+
+    def close(self, code: int, reason: str = "", *, within_s: float = CLOSE_S) -> None:
+        """Say goodbye; the connection is cut if the viewer does not answer in time."""
+        if self.closing:
+            return
+        self._leave(code)
+        self.write(framing.close(code, reason))
+        self.start_timer(within_s, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """Called by uvicorn for every connection when the process is told to end."""
+        self.close(1012, f"retry_ms={random.randint(0, RETRY_MS)}", within_s=SHUTDOWN_S)
+
+    def start_timer(self, delay_s: float, then: Callable[[], None]) -> None:
+        """Do something later, instead of what was to be done before."""
+        self.stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(delay_s, then)
+
+    def stop_timer(self) -> None:
+        """Do it no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def eof_received(self) -> bool:
+        """The viewer sends no more: close."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The connection no longer exists."""
+        self.stop_timer()
+        self._leave(1006)
+        self.connections.discard(self)
+        self._owner.gone(self)
+
+    def _leave(self, code: int) -> None:
+        if not self.closing:
+            self.closing = True
+            self._owner.closing(self, code)
+
+
+def _unacknowledged(fd: int) -> int:
+    if fd < 0:
+        return 0
+    try:
+        size: int = struct.unpack("i", fcntl.ioctl(fd, SIOCOUTQ, b"\0\0\0\0"))[0]
+    except OSError:
+        return 0
+    return size

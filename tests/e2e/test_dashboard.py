@@ -1,0 +1,231 @@
+"""The dashboard in a real Chromium, before a real city: SUMO, Redis lanes, worker, gateway, page."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from tests.e2e.browser import Page
+from tests.ops.system import HEALS_S, System, times_never_step_back, watching
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+PAUSE_S = 0.2
+
+
+def test_moving_traffic_is_on_the_page(page: Page, screenshots: Path, tmp_path: Path) -> None:
+    page.until(lambda: len(page.times()) > 20, 15, "time goes on")
+    assert page.shown("conn-chip") == "open"
+    assert page.shown("state-pill") == "running"
+    assert page.shown("scene", "renderer").lower() == "webgl2"
+    page.until(lambda: page.number("metric-running") > 0, 10, "metrics are shown")
+    box = page.box("scene")
+    middle = {
+        "x": box["x"] + box["width"] * 0.25,
+        "y": box["y"] + box["height"] * 0.25,
+        "width": box["width"] * 0.5,
+        "height": box["height"] * 0.5,
+    }
+    before = page.screenshot(tmp_path / "before.png", middle).read_bytes()
+    time.sleep(1)
+    assert page.screenshot(tmp_path / "after.png", middle).read_bytes() != before, "nothing moves in the picture"
+    assert colours(tmp_path / "after.png") > 20, "the picture is empty"
+    page.screenshot(screenshots / "running-1440x900.png")
+    assert page.errors() == []
+
+
+def test_on_a_phone_the_scene_comes_first_and_nothing_is_cut_off(
+    city: System, open_page: Callable[..., Page], screenshots: Path
+) -> None:
+    page = open_page(f"{city.url}/#/run/cologne8", width=390, height=844)
+    page.until(lambda: page.number("scene", "entities") > 10, 15, "traffic is drawn")
+    scene = page.box("scene")
+    assert scene["y"] < 844 / 3
+    assert scene["width"] >= 380
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.box("pause")["x"] >= 0
+    page.screenshot(screenshots / "running-390x844.png")
+    assert page.errors() == []
+
+
+def test_pausing_freezes_the_simulation_within_200_ms_and_resuming_goes_on(
+    city: System, page: Page, screenshots: Path
+) -> None:
+    with watching(city.url, "cologne8") as watcher:
+        watcher.more(5, within_s=10)
+        clicked = page.click("pause")
+        frozen_at = time.monotonic() + clicked - time.time() + PAUSE_S
+        page.until(lambda: page.shown("state-pill") == "paused", 3, "the page says paused")
+        time.sleep(1.5)
+        late = [frame["time_s"] for frame, at in zip(watcher.frames, watcher.at_s, strict=True) if at > frozen_at]
+        assert len(set(late)) <= 1, "simulation time went on"
+        frozen = watcher.last["time_s"]
+        assert set(late) <= {frozen}
+        assert page.times()[-1] == pytest.approx(frozen)
+        shown_late = {entry["simTime"] for entry in page.history(clicked + PAUSE_S)}
+        assert shown_late <= {page.times()[-1]}, "the page went on"
+        page.screenshot(screenshots / "paused-1440x900.png")
+        page.click("resume")
+        watcher.more(10)
+        page.until(lambda: page.shown("state-pill") == "running", 3, "the page says running")
+        page.until(lambda: page.times()[-1] > frozen, 3, "the page goes on")
+        assert times_never_step_back(watcher.frames)
+
+
+def test_a_late_second_browser_draws_at_once(city: System, page: Page, open_page: Callable[..., Page]) -> None:
+    late = open_page(f"{city.url}/#/run/cologne8")
+    late.until(lambda: late.number("scene", "entities") > 10, 10, "traffic is drawn")
+    history = late.history()
+    opened_ms = next(entry["at_ms"] for entry in history if entry["link"] == "open")
+    drawn_ms = next(entry["at_ms"] for entry in history if entry["drawn"] and entry["entities"])
+    assert drawn_ms - opened_ms < 1_000
+    assert abs(late.times()[-1] - page.times()[-1]) < 2
+
+
+def test_a_late_browser_draws_at_once_even_while_the_simulation_is_paused(
+    city: System, open_page: Callable[..., Page]
+) -> None:
+    assert city.command("cologne8", "pause")["ok"]
+    try:
+        late = open_page(f"{city.url}/#/run/cologne8")
+        late.until(lambda: late.number("scene", "entities") > 10, 5, "the paused traffic is drawn")
+        assert late.shown("state-pill") == "paused"
+    finally:
+        assert city.command("cologne8", "resume")["ok"]
+
+
+def test_a_changed_parameter_is_acknowledged_and_really_in_effect(city: System, page: Page) -> None:
+    def steps_per_s() -> float:
+        first, started = page.number("step"), time.monotonic()
+        time.sleep(2)
+        return (page.number("step") - first) / (time.monotonic() - started)
+
+    slow = steps_per_s()
+    page.enter("param-step_rate", "40")
+    page.until(lambda: page.shown("param-step_rate-state") == "ok", 5, "the change is acknowledged")
+    assert city.info("cologne8")["control"]["params"]["step_rate"] == 40
+    assert steps_per_s() > 1.3 * slow
+    page.enter("param-step_rate", "20")
+    page.until(lambda: city.info("cologne8")["control"]["params"]["step_rate"] == 20, 5, "it is changed back")
+
+
+def test_a_value_that_a_parameter_does_not_take_is_rejected_and_changes_nothing(city: System, page: Page) -> None:
+    page.enter("param-step_rate", "100000")
+    page.until(lambda: page.shown("param-step_rate-state") == "rejected", 5, "the change is rejected")
+    assert city.info("cologne8")["control"]["params"]["step_rate"] == 20
+
+
+@pytest.mark.parametrize("part", ["gateway-1", "worker-1", "valkey"])
+def test_a_killed_part_is_said_on_the_page_and_heals(city: System, page: Page, part: str, screenshots: Path) -> None:
+    killed = time.time()
+    city.kill(part)
+    page.until(lambda: told(page.history(killed)), HEALS_S, "the page says that something is (or was) wrong")
+    page.screenshot(screenshots / f"killed-{part.partition('-')[0]}-1440x900.png")
+    shown = page.times()[-1]
+    page.until(lambda: healed(page.history(killed), shown), killed + HEALS_S - time.time(), "it goes on")
+    times = page.times()
+    assert times == sorted(times), "simulation time stepped back"
+    city.until(lambda: f"{part} is back" in city.log, HEALS_S, "the log says it")
+
+
+def test_what_is_published_by_hand_appears_as_a_run_of_its_own(city: System, page: Page, screenshots: Path) -> None:
+    data = '{"step":1,"time_s":0.1,"layers":{"points":{"id":[1,2],"x":[0,10],"y":[0,5]}}}'
+    redis_cli(city, "SADD", "lc:runs", "hello")
+    redis_cli(city, "XADD", "lc:{hello}:in:high", "*", "kind", "frame", "enc", "json", "data", data)
+    options = "[...document.querySelectorAll('[data-testid=\"run-select\"] option')].map((option) => option.value)"
+    page.until(lambda: "hello" in page.evaluate(options), 15, "the run is offered")
+    page.choose("run-select", "hello")
+    page.until(lambda: page.number("scene", "entities") == 2, 10, "both points are drawn")
+    page.until(lambda: page.number("sim-time") == pytest.approx(0.1), 3, "its time is shown")
+    assert page.evaluate("location.hash") == "#/run/hello"
+    page.screenshot(screenshots / "by-hand-1440x900.png")
+
+
+BAD: list[tuple[str, dict[str, Any]]] = [
+    ("high", {"kind": "frame", "data": b"\xc1 not MessagePack"}),
+    ("high", {"kind": "frame", "enc": "json", "data": b"{"}),
+    ("high", {"kind": "frame", "enc": "json", "data": b'{"step": "one", "time_s": 1, "layers": {}}'}),
+    ("high", {"kind": "frame", "enc": "json", "data": b'{"step": 1, "time_s": NaN, "layers": {}}'}),
+    ("high", {"kind": "frame", "enc": "json", "data": b'{"step":1,"time_s":1,"layers":{"a":[{"x":1}]}}'}),
+    ("high", {"kind": "no-such-kind", "data": b""}),
+    ("high", {"no": "fields"}),
+    ("normal", {"kind": "metrics", "enc": "json", "data": b'{"step":1,"time_s":1,"values":{"n":"many"}}'}),
+    ("critical", {"kind": "lifecycle", "enc": "json", "data": b'{"state": "flying"}'}),
+    ("high", {"kind": "frame", "enc": "json", "data": b" " * 10_000_000}),
+]
+
+
+def test_bad_input_is_counted_with_the_field_and_disturbs_nothing(city: System, page: Page) -> None:
+    before = time.time()
+    with redis.Redis.from_url(city.redis_url) as client:
+        client.xadd("lc:{cologne8}:in:no-such-lane", {"kind": "frame", "data": b""})
+        for lane, fields in BAD:
+            counted, tries = refused(client), 0
+            while refused(client) == counted:
+                assert tries < 10, f"{str(fields)[:80]} is not refused"
+                # A frame may be superseded by the simulation's next one before anybody has looked at it.
+                client.xadd(f"lc:{{cologne8}}:in:{lane}", fields)
+                tries += 1
+                time.sleep(0.2)
+        reasons = b"\n".join(fields[b"reason"] for _, fields in client.xrange("lc:{cologne8}:dead"))
+    for field in (b"data", b"step", b"layers.a", b"kind", b"values.n", b"state"):
+        assert field in reasons
+    answer = httpx.get(f"{city.url}/api/runs/no-such-run", timeout=5, trust_env=False)
+    assert (answer.status_code, "no-such-run" in answer.text) == (404, True)
+    page.until(lambda: len(page.times(before)) > 20, 10, "the traffic goes on")
+    assert [entry for entry in page.history(before) if entry["dimmed"] or entry["link"] != "open"] == []
+    assert page.shown("state-pill") == "running"
+    times = page.times()
+    assert times == sorted(times)
+
+
+def test_stopping_asks_twice_and_ends_the_simulation_for_everybody(city: System, page: Page, screenshots: Path) -> None:
+    """The last test of this module: it ends the city's simulation."""
+    page.click("stop")
+    assert page.shown("state-pill") == "running", "asked once, nothing has happened"
+    page.screenshot(screenshots / "stop-1440x900.png")
+    page.click("stop-confirm")
+    page.until(lambda: page.shown("state-pill") == "ended", 10, "the page says that it has ended")
+    city.until(lambda: "demo" not in city.state["children"], 10, "the demo has ended")
+    assert page.number("scene", "entities") > 0, "the final picture stays"
+    assert "demo has come to its end; the rest goes on" in city.log
+
+
+def told(history: list[dict[str, Any]]) -> bool:
+    """The page has said that it is cut off, that what it shows is old, or, after less than a second, what was away."""
+    return any(entry["link"] != "open" or entry["dimmed"] or "Redis" in entry["log"] for entry in history)
+
+
+def healed(history: list[dict[str, Any]], shown: float) -> bool:
+    """The page is connected, and shows later times than `shown`."""
+    last = history[-1]
+    return last["link"] == "open" and not last["dimmed"] and last["simTime"] > shown
+
+
+def refused(client: Any) -> int:
+    """How many messages of the city have been refused so far."""
+    return int(client.xlen("lc:{cologne8}:dead"))
+
+
+def redis_cli(city: System, *words: str) -> None:
+    """As somebody with nothing but a Redis client."""
+    port = city.redis_url.rpartition(":")[2].partition("/")[0]
+    try:
+        subprocess.run(["redis-cli", "-p", port, *words], check=True, capture_output=True, timeout=10)
+    except FileNotFoundError:  # the same words by another client
+        with redis.Redis(port=int(port)) as client:
+            client.execute_command(*words)
+
+
+def colours(path: Path) -> int:
+    """How many different colours a picture has."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return len(image.convert("RGB").getcolors(1 << 24) or ())

@@ -1,0 +1,155 @@
+"""Who gets which frame, in memory: the sockets of these viewers only keep what is written to them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lanecast.broker.offsets import Offset
+from lanecast.gateway import framing
+from lanecast.gateway.feeds import CHUNK, Clock, RunFeed, Subscription, TierFeed
+from lanecast.gateway.snapshot import Entry
+from lanecast.gateway.stats import Stats
+
+
+class Kept:
+    """What feeds use of a viewer."""
+
+    def __init__(self) -> None:
+        self.text = False
+        self.blocked = False
+        self.late = False
+        self.sent_bytes = 0
+        self.written = b""
+        self.noticed: list[int] = []
+
+    def write(self, frame: bytes) -> None:
+        self.written += frame
+
+    def put(self, frame: bytes) -> None:
+        self.write(frame)
+
+    def notice_skipped(self, sub: Subscription) -> None:
+        if sub.skipped:
+            self.noticed.append(sub.skipped)
+        sub.skipped = 0
+
+
+class Hall:
+    """One tier with viewers."""
+
+    def __init__(self) -> None:
+        self.stats = Stats()
+        self.asked = 0
+        self.clock = Clock()
+        self.run = RunFeed("a", self.stats, self.begun)
+        self.tier = self.open("high")
+
+    async def begun(self, _feed: RunFeed) -> None:
+        raise AssertionError
+
+    def open(self, name: str, payloads: tuple[bytes, ...] = ()) -> TierFeed:
+        tier = TierFeed("a", name, self.clock, self.stats, self.want_key, 0.5)
+        tier.open("1-0", list(payloads))
+        return tier
+
+    def want_key(self, _tier: TierFeed) -> None:
+        self.asked += 1
+
+    def seat(self, tier: TierFeed | None = None) -> tuple[Subscription, Kept]:
+        viewer = Kept()
+        sub = Subscription(viewer, self.run, "high", None, 0.0)  # type: ignore[arg-type]
+        (tier or self.tier).enter(sub)
+        return sub, viewer
+
+
+def entry(n: int, data: bytes, *, key: bool = False) -> tuple[bytes, dict[bytes, bytes]]:
+    return f"1-{n}".encode(), {b"key": b"1" if key else b"0", b"data": data}
+
+
+def framed(*payloads: bytes) -> bytes:
+    return b"".join(framing.message(framing.BINARY, payload) for payload in payloads)
+
+
+@pytest.fixture
+def hall() -> Hall:
+    return Hall()
+
+
+async def test_a_viewer_without_a_keyframe_gets_none_of_the_deltas(hall: Hall) -> None:
+    _, viewer = hall.seat()
+    await hall.tier.deliver([entry(1, b"delta")])
+    assert viewer.written == b""
+    assert hall.asked >= 2
+    await hall.tier.deliver([entry(2, b"key", key=True)])
+    await hall.tier.deliver([entry(3, b"delta")])
+    assert viewer.written == framed(b"key", b"delta")
+    assert viewer.noticed == [1]
+
+
+async def test_what_was_read_together_is_written_together_from_the_newest_keyframe_on(hall: Hall) -> None:
+    _, viewer = hall.seat()
+    await hall.tier.deliver([entry(1, b"k1", key=True)])
+    await hall.tier.deliver([entry(2, b"d"), entry(3, b"k2", key=True), entry(4, b"e"), entry(5, b"f")])
+    assert viewer.written == framed(b"k1", b"k2", b"e", b"f")
+    assert hall.stats.dropped == {"superseded": 1}
+    _, late = hall.seat()
+    assert late.written == framed(b"k2", b"e", b"f")
+    assert hall.tier.cursor == "1-5"
+
+
+async def test_a_blocked_viewer_is_left_out_until_a_keyframe_finds_it_free(hall: Hall) -> None:
+    sub, slow = hall.seat()
+    _, quick = hall.seat()
+    await hall.tier.deliver([entry(1, b"k1", key=True)])
+    slow.blocked = True
+    await hall.tier.deliver([entry(2, b"d1")])
+    slow.blocked = False
+    await hall.tier.deliver([entry(3, b"d2")])
+    assert slow.written == framed(b"k1"), "d2 would not follow what it has"
+    await hall.tier.deliver([entry(4, b"k2", key=True)])
+    assert slow.written == framed(b"k1", b"k2")
+    assert slow.noticed == [2]
+    assert sub.struggled
+    assert quick.written == framed(b"k1", b"d1", b"d2", b"k2")
+    assert hall.stats.dropped == {"backlog": 1, "no_keyframe": 1}
+
+
+async def test_who_is_drawn_in_the_middle_of_a_broadcast_gets_nothing_twice(hall: Hall) -> None:
+    seats = [hall.seat() for _ in range(3 * CHUNK)]
+    await hall.tier.deliver([entry(1, b"key", key=True)])
+    other = hall.open("low", (b"low key",))
+    broadcast = asyncio.create_task(hall.tier.deliver([entry(2, b"delta")]))
+    await asyncio.sleep(0)  # the first chunk has been written to
+    redrawn, moved, left, early = seats[-1], seats[-2], seats[-3], seats[0]
+    assert early[1].written == framed(b"key", b"delta")
+    assert redrawn[1].written == framed(b"key")
+    hall.tier.draw(redrawn[0])
+    other.enter(moved[0])
+    TierFeed.leave(left[0])
+    newcomer = hall.seat()
+    await broadcast
+    await hall.tier.deliver([entry(3, b"after")])
+    assert redrawn[1].written == framed(b"key", b"key", b"delta", b"after")
+    assert moved[1].written == framed(b"key", b"low key")
+    assert left[1].written == framed(b"key")
+    assert newcomer[1].written == framed(b"key", b"delta", b"after")
+    assert all(viewer.written == framed(b"key", b"delta", b"after") for _, viewer in seats[:-3])
+
+
+async def test_lossless_messages_come_in_order_each_once_whatever_was_waiting(hall: Hall) -> None:
+    viewer = Kept()
+    sub = Subscription(viewer, hall.run, "high", None, 0.0)  # type: ignore[arg-type]
+    hall.run.subs[sub] = None
+
+    def message(n: int) -> tuple[bytes, dict[bytes, bytes]]:
+        return f"1-{n}".encode(), {b"kind": b"status", b"data": b"%d" % n}
+
+    await hall.run.deliver([message(3), message(4)])
+    assert viewer.written == b"", "it is not let in yet"
+    sub.last = Offset(1, 1)
+    hall.run.catch_up(sub, [Entry(Offset(1, n), "status", b"%d" % n) for n in (2, 3)])
+    await hall.run.deliver([message(4), message(5), (b"1-6", {b"strange": b"entry"})])
+    assert viewer.written == framed(b"2", b"3", b"4", b"5")
+    assert hall.run.cursor == "1-6"
