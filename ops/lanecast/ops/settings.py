@@ -1,0 +1,46 @@
+"""Settings that the commands share, from the environment (`LANECAST_…`), and where a running `up` is found."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lanecast.broker.connect import DEFAULT_URL
+from lanecast.ops import folder
+
+DEFAULT_GATEWAY: str = "http://127.0.0.1:8080"
+
+
+class OpsSettings(BaseSettings):
+    """What the environment says; `None`: nothing.
+
+    Attributes:
+        redis_url: LANECAST_REDIS_URL.
+        url: LANECAST_URL, of a gateway.
+        token: LANECAST_TOKEN, sent to a gateway that asks for one.
+        log_level: LANECAST_LOG_LEVEL.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LANECAST_")
+
+    redis_url: str | None = None
+    url: str | None = None
+    token: SecretStr | None = None
+    log_level: str = "info"
+
+
+def redis_url(given: str | None = None) -> str:
+    """The server to use: as given, by the environment, of the `up` that runs in ./data, or the usual one."""
+    state = running()
+    return given or OpsSettings().redis_url or (state.redis_url if state else DEFAULT_URL)
+
+
+def gateway_url(given: str | None = None) -> str:
+    """The gateway to use, found like `redis_url`; without a slash at its end."""
+    state = running()
+    return (given or OpsSettings().url or (state.url if state else DEFAULT_GATEWAY)).rstrip("/")
+
+
+def running() -> folder.State | None:
+    """The `up` that runs in ./data, if there is one."""
+    return folder.read_state(folder.Folder(folder.DEFAULT).state)
