@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
+import structlog.testing
 
-from lanecast.broker import logs
 from lanecast.ops.report import Report
 from lanecast.ops.supervise import Event
 
@@ -19,23 +16,11 @@ def test_people_are_told_who_died_how_and_when_it_comes_back(capsys: pytest.Capt
     assert "worker-1 (process 12) was killed by SIGKILL; starting it again in 0.2 s" in capsys.readouterr().err
 
 
-@pytest.fixture
-def json_logs(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Logs as in a process whose standard error is no terminal; put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    logs.configure(json=True)
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("json_logs")
-def test_machines_are_told_the_same_with_fields(capsys: pytest.CaptureFixture[str]) -> None:
-    Report(terminal=False).event(DIED)
-    entry = json.loads(capsys.readouterr().err)
-    assert (entry["event"], entry["part"], entry["pid"], entry["level"]) == ("part_died", "worker-1", 12, "warning")
+def test_machines_are_told_the_same_with_fields() -> None:
+    with structlog.testing.capture_logs() as entries:
+        Report(terminal=False).event(DIED)
+    (entry,) = entries
+    assert (entry["event"], entry["part"], entry["pid"], entry["log_level"]) == ("part_died", "worker-1", 12, "warning")
     assert "killed by SIGKILL" in entry["text"]
 
 

@@ -20,6 +20,8 @@ from lanecast.producer.sumo_world import World, find_scenario
 REPORT_S: Final = 1.0
 """How often, in wall seconds, traffic events and metrics are published."""
 
+TITLES: Final = {"cologne8": "Cologne, eight junctions", "ingolstadt21": "Ingolstadt, 21 junctions"}
+
 log = structlog.get_logger()
 
 
@@ -76,7 +78,7 @@ def _publish(
     }
     run = Run(
         run_id,
-        title=f"SUMO: {scenario}",
+        title=TITLES.get(scenario, f"SUMO: {scenario}"),
         kind="traffic",
         params=params,
         metadata={"simulator": "SUMO", "scenario": scenario, "step_length_s": world.step_length_s},

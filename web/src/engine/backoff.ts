@@ -1,6 +1,6 @@
 /** How long to wait before connection attempt number `attempt` (1 is the first retry), in milliseconds. */
 const BASE_MS = 300;
-const GROWTH = 1.7;
+const GROWTH = 1.5;
 const CEILING_MS = 15_000;
 /** Codes that say "later" ask for more patience than a lost connection. */
 const LATER_MS = 10_000;

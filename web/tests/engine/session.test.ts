@@ -172,7 +172,7 @@ test('a lost connection is tried again, later and later', () => {
     session.tick(now);
     expect(session.state).toBe('connecting');
   }
-  expect(waits).toEqual([225, 383, 650, 1105, 1879, 3195, 5431]);
+  expect(waits).toEqual([225, 338, 506, 759, 1139, 1709, 2563]);
 });
 
 test('a gateway that restarts says itself when to come back', () => {
