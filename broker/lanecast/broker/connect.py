@@ -129,7 +129,9 @@ async def check_server(client: Any) -> str:
     except redis.AuthenticationError as error:
         raise Unavailable(f"Redis refuses the password: {error}. Put it into LANECAST_REDIS_URL.") from None
     except (*TRANSIENT, redis.ResponseError) as error:
-        raise Unavailable(f"no Redis at {address(client)}: {error}. Start one, or set LANECAST_REDIS_URL.") from None
+        raise Unavailable(
+            f"no Redis at {address(client)}: {str(error).rstrip('.')}. Start one, or set LANECAST_REDIS_URL."
+        ) from None
     name, oldest = ("Valkey", 8) if info.get("server_name") == "valkey" else ("Redis", 7)
     version = str(info["valkey_version" if name == "Valkey" else "redis_version"])
     if int(version.partition(".")[0]) < oldest:

@@ -239,7 +239,7 @@ export class Engine {
     const { view, stage } = this;
     const nowMs = performance.now();
     const alpha = view.playout.alpha(nowMs);
-    const { timeS, step, epoch } = view.chain;
+    const { timeS, step, epoch, life } = view.chain;
     const outcome = view.take(frame);
     if (outcome === 'broken') {
       this.broken(view.chain.malformed, nowMs);
@@ -251,8 +251,11 @@ export class Engine {
     const changed = frame.key ? null : new Set(Object.keys(frame.layers));
     // A frame may bring events or metrics only. It is no new moment of the simulation: moves go on as they were, and it
     // does not make the run any less silent.
-    const advanced = frame.epoch !== epoch || frame.step > step || frame.time_s > timeS;
-    if (advanced || !view.hasFrame) view.arrived(frame, nowMs, Date.now(), this.clock);
+    const anew = frame.epoch !== epoch || view.chain.life !== life;
+    const advanced = anew || frame.step > step || frame.time_s > timeS;
+    const first = !view.hasFrame;
+    if (advanced || first) view.arrived(frame, nowMs, Date.now(), this.clock);
+    if (first) this.tellMoment(); // there is a moment to tell even where nothing can be drawn
     stage.update({ alpha, elapsedS: frame.time_s - timeS, changed, advanced });
     this.countLate(nowMs);
     if (stage.rendererStatus.state !== 'ready') this.shown();
@@ -368,6 +371,10 @@ export class Engine {
 
   private shown(): void {
     this.waitingSinceMs = null;
+    this.tellMoment();
+  }
+
+  private tellMoment(): void {
     this.shownTimeS = this.view.chain.timeS;
     this.shownStep = this.view.chain.step;
   }

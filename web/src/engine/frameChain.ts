@@ -28,11 +28,12 @@ export class FrameChain {
   /** The stream epoch of what is shown, null before the first frame. */
   epoch: Epoch | null = null;
   tier: string | null = null;
+  /** Which life of the run's producer is shown. */
+  life = 0;
   /** What was wrong with a frame that could not be read, for the log; null for one that merely did not fit. */
   malformed: string | null = null;
 
   private lastOffset: string | null = null;
-  private shownLife = 0;
   private shownTimeS = -Infinity;
   private shownStep = -Infinity;
 
@@ -85,9 +86,9 @@ export class FrameChain {
 
   private accept(frame: FrameMessage): FrameOutcome {
     const life = frame.life ?? 1;
-    if (frame.epoch !== this.epoch || life > this.shownLife) {
+    if (frame.epoch !== this.epoch || life > this.life) {
       // Another stream, or the producer has begun again: its time may be smaller.
-      this.shownLife = life;
+      this.life = life;
       this.shownTimeS = -Infinity;
       this.shownStep = -Infinity;
     }
@@ -99,7 +100,7 @@ export class FrameChain {
     if (metrics.length > 0) this.metricsVersion += 1;
     if (frame.phases) this.phases = frame.phases;
     const older = frame.time_s < this.shownTimeS || frame.step < this.shownStep;
-    if (life < this.shownLife || older) return 'held';
+    if (life < this.life || older) return 'held';
     this.timeS = this.shownTimeS = frame.time_s;
     this.step = this.shownStep = frame.step;
     return 'applied';
