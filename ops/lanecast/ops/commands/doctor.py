@@ -37,9 +37,8 @@ def doctor(
     else:
         marks = {PROBLEM: "[bold red]✗ problem[/]", WARNING: "[yellow]! warning[/]"}
         for finding in findings:
-            console.out.print(
-                f"{marks.get(finding.status, '[green]✓ ok[/]     ')}  {finding.name:<19} {escape(finding.text)}"
-            )
+            mark = marks.get(finding.status, "[green]✓ ok[/]     ")
+            console.out.print(f"{mark}  {escape(f'{finding.name:<19}')} {escape(finding.text)}")
             if finding.remedy:
                 console.out.print(f"{'':<32}[cyan]{escape(finding.remedy)}[/]")
         warnings = sum(finding.status == WARNING for finding in findings)
