@@ -45,7 +45,7 @@ def test_everything_runs_and_the_state_file_names_it(city: System) -> None:
     state = city.state
     assert sorted(state["children"]) == ["demo", "gateway-1", "valkey", "worker-1"]
     assert all(alive(pid) for pid in state["children"].values())
-    assert f"Lanecast is live: {city.url}/#/run/cologne8" in city.log
+    city.until(lambda: f"Lanecast is live: {city.url}/#/run/cologne8" in city.log, 5, "the address is printed")
 
 
 def test_a_viewer_on_a_terminal_sees_vehicles_that_move(city: System) -> None:

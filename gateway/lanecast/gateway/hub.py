@@ -17,7 +17,7 @@ import msgspec
 import redis
 import structlog
 
-from lanecast.broker import demand, keys, lease, runs, scripts
+from lanecast.broker import demand, keys, lease, runs, scripts, tasks
 from lanecast.broker.connect import TRANSIENT, connect
 from lanecast.broker.errors import UnknownRun
 from lanecast.broker.offsets import Offset, parse
@@ -64,9 +64,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Stop reading and take this node's traces out of Redis, if it answers quickly."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.cancel(self._tasks)
         with contextlib.suppress(*TRANSIENT, redis.ResponseError):
             async with asyncio.timeout(GOODBYE_S):
                 await scripts.run(self.client, lease.heartbeat(keys.GATEWAYS, self.node, 0))
