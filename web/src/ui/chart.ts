@@ -4,6 +4,9 @@ import 'uplot/dist/uPlot.min.css';
 import { formatSimTime, formatValue } from '../state/format';
 import type { MetricHistory } from '../state/metricHistory';
 
+/** The least that the time axis spans, in seconds. */
+const SHORTEST_S = 10;
+
 export interface Chart {
   /** Shows what the history holds now, if that is more than before. */
   update(): void;
@@ -37,7 +40,7 @@ export function createChart(
         drag: { setScale: false, x: false, y: false },
       },
       scales: {
-        x: { time: false },
+        x: { time: false, range: (_plot, min, max) => xRange(min, max) },
         y: { range: (_plot, min, max) => yRange(min, max) },
       },
       axes: [
@@ -105,6 +108,12 @@ export function createChart(
 function axisLabel(value: number, step: number): string {
   if (Math.abs(value) >= 10_000) return `${(value / 1000).toFixed(step < 1000 ? 1 : 0)}k`;
   return value.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+}
+
+/** Some seconds at least: a single point would be drawn on an axis as long as the time since zero. */
+export function xRange(min: number | null, max: number | null): [number, number] {
+  if (min === null || max === null) return [0, SHORTEST_S];
+  return [Math.min(min, max - SHORTEST_S), max];
 }
 
 /** From zero where that costs little room; a flat line gets some air. */
