@@ -115,13 +115,17 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     viewers.add(viewer);
     socket.on('close', () => viewers.delete(viewer));
     socket.on('message', (data) => hear(viewer, decode(data)));
+    greet(viewer);
+  }
+
+  function greet(viewer) {
     tell(viewer, {
       type: 'welcome',
       protocol: 'lanecast.v1',
       node: 'double-1',
-      role: 'controller',
+      role: viewer.ready ? 'controller' : null,
       server_ms: Date.now(),
-      auth: token !== null,
+      auth: !viewer.ready,
       limits: {},
     });
   }
@@ -130,6 +134,7 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     if (!viewer.ready) {
       if (message.type !== 'auth' || message.token !== token) return viewer.socket.close(4401);
       viewer.ready = true;
+      greet(viewer);
       return;
     }
     if (message.type === 'ping') {
