@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import redis.asyncio
 import websockets
+from tests.support.schemas import problem
 from tests.support.servers import free_port
 from websockets.asyncio.client import ClientConnection
 
@@ -231,6 +232,8 @@ async def send(socket: ClientConnection, **message: Any) -> None:
 async def receive(socket: ClientConnection) -> dict[str, Any]:
     data = await asyncio.wait_for(socket.recv(), WAIT_S)
     message: dict[str, Any] = msgspec.json.decode(data) if isinstance(data, str) else msgspec.msgpack.decode(data)
+    # Whatever a test is about: what a gateway sends is what the schema of the viewer protocol says.
+    assert problem(message, "viewer", "received_json" if isinstance(data, str) else "received") is None
     return message
 
 

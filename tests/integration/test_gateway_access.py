@@ -47,6 +47,8 @@ async def test_with_a_secret_every_door_asks_for_a_token(start_gateway: Start, c
         welcome = await receive(socket)
         assert (welcome["auth"], welcome["role"]) == (True, None)
         await send(socket, type="auth", token=token("viewer", ["demo"]))
+        welcome = await receive(socket)
+        assert (welcome["type"], welcome["auth"], welcome["role"]) == ("welcome", False, "viewer")
         assert (await receive(socket))["type"] == "subscribed", "the run of the path, once it is known who asks"
         await send(socket, type="subscribe", run="other")
         assert (await until(socket, "error", code="forbidden"))["field"] == "run"
@@ -55,8 +57,11 @@ async def test_with_a_secret_every_door_asks_for_a_token(start_gateway: Start, c
         assert await close_code(socket) == 4403
 
     async with gateway.connect("/ws/demo", additional_headers={"Authorization": f"Bearer {token()}"}) as socket:
-        assert (await receive(socket))["auth"] is False
+        welcome = await receive(socket)
+        assert (welcome["auth"], welcome["role"]) == (False, "viewer")
         await until(socket, "subscribed")
+        await send(socket, type="auth", token=token("controller"))
+        assert (await until(socket, "welcome"))["role"] == "controller", "a new token may bring another role"
 
     async with gateway.connect() as silent:
         assert await close_code(silent) == 4408

@@ -75,6 +75,9 @@ def test_the_first_word_to_a_gateway_is_the_wish_for_the_run(session: Session, g
 def test_where_a_token_is_asked_for_it_comes_first(gateway: Gateway) -> None:
     sent = Session("city", "auto", "t").take(gateway.welcome(auth=True), NOW_MS).send
     assert [message["type"] for message in sent] == ["auth", "subscribe", "ping"]
+    again = Session("city", "auto", "t")
+    again.take(gateway.welcome(auth=True, role=None), NOW_MS)
+    assert again.take(gateway.welcome(role="viewer"), NOW_MS).send == [], "the answer to auth asks for nothing twice"
     with pytest.raises(Problem, match="asks for a token"):
         Session("city").take(gateway.welcome(auth=True), NOW_MS)
 

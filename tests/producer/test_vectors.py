@@ -18,8 +18,9 @@ from lanecast.broker.rendition import View
 SPEC = Path(__file__).parents[2] / "producer" / "spec"
 
 
-def load_maker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_vectors", SPEC / "make_vectors.py")
+def load(name: str) -> ModuleType:
+    """One of the scripts beside the page, as a module."""
+    spec = importlib.util.spec_from_file_location(name, SPEC / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -27,7 +28,7 @@ def load_maker() -> ModuleType:
     return module
 
 
-MAKER = load_maker()
+MAKER = load("make_vectors")
 
 
 def vectors(name: str) -> list[Any]:

@@ -6,6 +6,7 @@ asking again gets the first result. A command that is older than its expiry when
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -88,19 +89,24 @@ def answer(reply: Any) -> tuple[str, dict[str, Any] | None]:
 def from_fields(fields: Mapping[bytes, bytes]) -> Command:
     """Read an entry of the run's command stream, as a producer does.
 
+    Without `args` they are empty, without `expires_ms` the command never expires.
+
     Raises:
         InvalidMessage: a field is missing or malformed.
     """
+    if not fields.get(b"name"):
+        raise InvalidMessage("name", "missing")
+    command_id = keys.check_id(fields.get(b"command_id", b"").decode("utf-8", "replace"), "command_id")
     try:
         args = msgspec.json.decode(fields.get(b"args", b"{}"), type=dict[str, Any])
-        return Command(
-            fields[b"command_id"].decode(),
-            fields[b"name"].decode(),
-            args,
-            fields.get(b"user", b"").decode("utf-8", "replace"),
-            float(fields.get(b"expires_ms", b"inf")),
-        )
-    except KeyError as missing:
-        raise InvalidMessage(missing.args[0].decode(), "missing") from None
-    except (msgspec.DecodeError, ValueError) as error:
-        raise InvalidMessage("command", str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidMessage("args", f"not a JSON object: {error}") from None
+    expires = fields.get(b"expires_ms", b"inf")
+    try:
+        expires_ms = float(expires)
+    except ValueError:
+        expires_ms = math.nan
+    if not expires_ms >= 0:
+        raise InvalidMessage("expires_ms", f"{expires[:40]!r} is not a time in Unix milliseconds")
+    name, user = (fields.get(field, b"").decode("utf-8", "replace") for field in (b"name", b"user"))
+    return Command(command_id, name, args, user, expires_ms)

@@ -56,15 +56,7 @@ class Sessions:
         """A connection has been handed over. `identity` None: its token is still to come."""
         self._hub.viewers[viewer] = None
         viewer.start_run = run
-        viewer.send(
-            outbound.welcome(
-                viewer.protocol,
-                self._settings.node,
-                identity.role if identity else None,
-                auth=identity is None,
-                limits=self._limits,
-            )
-        )
+        self._welcome(viewer, identity)
         if identity is None:
             viewer.start_timer(self._settings.auth_timeout_s, lambda: viewer.close(4408, "no auth in time"))
         else:
@@ -90,6 +82,11 @@ class Sessions:
         if now_s - self._flood_said_s >= 1.0:  # a stranger can cause it: one line a second says enough
             self._flood_said_s = now_s
             log.warning("viewer_floods", address=viewer.address, user=viewer.identity.user if viewer.identity else None)
+
+    def _welcome(self, viewer: Viewer, identity: access.Identity | None) -> None:
+        role = None if identity is None else identity.role
+        auth = identity is None
+        viewer.send(outbound.welcome(viewer.protocol, self._settings.node, role, auth=auth, limits=self._limits))
 
     def _identified(self, viewer: Viewer, identity: access.Identity) -> None:
         viewer.stop_timer()
@@ -155,7 +152,9 @@ class Sessions:
         key = self._settings.key
         if not isinstance(request, inbound.Auth) or key is None:
             raise TokenMissing("the first message must be `auth` with a token", "type")
-        self._identified(viewer, access.read_token(request.token, key))
+        identity = access.read_token(request.token, key)
+        self._welcome(viewer, identity)  # now that the role is known
+        self._identified(viewer, identity)
 
     def _do(self, viewer: Viewer, request: inbound.Request) -> None:  # noqa: C901 - one case for each type of message
         identity = viewer.identity
@@ -187,6 +186,7 @@ class Sessions:
                     if renewed.user != identity.user:
                         raise Refused("a new token must be the same user's", "token")
                     viewer.identity = renewed
+                self._welcome(viewer, viewer.identity)
 
     # --- commands ---
 

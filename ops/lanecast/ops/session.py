@@ -57,11 +57,13 @@ class Session:
         self._epoch: str | None = None
         self._offset: Offset | None = None
         self._shown = START
+        self._welcomed = False
         self._subscribed = False
         self._asked_for_key = False
 
     def connected(self) -> None:
         """A new connection is open; the gateway speaks first."""
+        self._welcomed = False
         self._subscribed = False
         self._asked_for_key = False
 
@@ -136,6 +138,9 @@ class Session:
     def _welcome(self, message: Mapping[str, Any], now_ms: float) -> Taken:
         if "server_ms" in message:
             self.clock_ahead_ms = message["server_ms"] - now_ms
+        if self._welcomed:  # the answer to `auth`, which says the role: everything has been asked for already
+            return Taken()
+        self._welcomed = True
         subscribe: dict[str, Any] = {"type": "subscribe", "run": self.run, "tier": self._wanted}
         if self._epoch is not None and self._offset is not None:
             subscribe |= {"epoch": self._epoch, "offset": str(self._offset)}

@@ -42,6 +42,18 @@ function number(offset) {
   return Number(offset.split('-')[1]);
 }
 
+function welcomeFor(viewer) {
+  return {
+    type: 'welcome',
+    protocol: 'lanecast.v1',
+    node: 'double-1',
+    role: viewer.ready ? 'controller' : null,
+    server_ms: Date.now(),
+    auth: !viewer.ready,
+    limits: {},
+  };
+}
+
 export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } = {}) {
   const streets = new Streets(vehicles);
   const chain = new Chain();
@@ -115,21 +127,14 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     viewers.add(viewer);
     socket.on('close', () => viewers.delete(viewer));
     socket.on('message', (data) => hear(viewer, decode(data)));
-    tell(viewer, {
-      type: 'welcome',
-      protocol: 'lanecast.v1',
-      node: 'double-1',
-      role: 'controller',
-      server_ms: Date.now(),
-      auth: token !== null,
-      limits: {},
-    });
+    tell(viewer, welcomeFor(viewer));
   }
 
   function hear(viewer, message) {
     if (!viewer.ready) {
       if (message.type !== 'auth' || message.token !== token) return viewer.socket.close(4401);
       viewer.ready = true;
+      tell(viewer, welcomeFor(viewer));
       return;
     }
     if (message.type === 'ping') {

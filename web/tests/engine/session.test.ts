@@ -71,6 +71,16 @@ test('it sends the token first when the gateway asks for one', () => {
   expect(sent(session.drain()).map((message) => message.type)).toEqual(['auth', 'subscribe']);
 });
 
+test('the welcome that answers the token brings the role and asks for nothing twice', () => {
+  session.start('secret', now);
+  session.watch('town', 'auto', now);
+  session.received({ type: 'welcome', auth: true, role: null }, now);
+  session.drain();
+  session.received({ type: 'welcome', auth: false, role: 'viewer' }, now);
+  expect(sent(session.drain())).toEqual([]);
+  expect(session.role).toBe('viewer');
+});
+
 test('a token is kept to itself when the gateway asks for none', () => {
   session.start('secret', now);
   session.received({ type: 'welcome' }, now);
