@@ -34,9 +34,9 @@ class Commit:
     def __bool__(self) -> bool:
         return bool(self._words)
 
-    def lossless(self, offset: Offset, kind: str, data: bytes) -> None:
-        """Append a message to the critical output stream."""
-        self._append("critical", CRITICAL_KEPT, offset, "kind", kind, "data", data)
+    def lossless(self, offset: Offset, kind: str, data: bytes, out_ms: float = 0.0) -> None:
+        """Append a message to the critical output stream; `out_ms` is now, Unix ms: readers' lag is told by it."""
+        self._append("critical", CRITICAL_KEPT, offset, "kind", kind, "out_ms", f"{out_ms:.3f}", "data", data)
 
     def frame(self, tier: str, offset: Offset, data: bytes, pub_ms: float, *, key: bool) -> None:
         """Append a frame to a tier's output stream; a keyframe is also remembered as the newest."""

@@ -162,7 +162,7 @@ class Desk:
         """
         self._tell_schema(now, now_ms)
         commit = self._commit
-        self._stats.add("lossless", self.bulletin.flush(commit))
+        self._stats.add("lossless", self.bulletin.flush(commit, now_ms))
         self.audience.expire(now)
         self._renderers.watch(self.audience.tiers)
         view = self._view()
