@@ -2,5 +2,5 @@
 
 Pure core: `wire`, `checks`, `params`, `columns`, `payloads`, `rendition`, `lanes`, `tiers`, `offsets`, `messages`,
 `append`, `commit`, `lease`, `commands`, `demand`, `backlog`. Thin edges that talk to Redis:
-`connect`, `scripts`, `runs`, `lag`, `gateways`.
+`connect`, `scripts`, `runs`, `lag`, `gateways`, `dead`.
 """

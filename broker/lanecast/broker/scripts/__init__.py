@@ -43,6 +43,7 @@ HEARTBEAT: Final = _load("heartbeat")
 COMMAND: Final = _load("command")
 GAUGE: Final = _load("gauge")
 LIVING: Final = _load("living")
+DEAD: Final = _load("dead")
 
 
 def run_sync(client: Any, call: Call) -> Any:

@@ -65,7 +65,7 @@ async def _runs(as_json: bool, redis: str | None) -> None:
     from lanecast.broker import keys
     from lanecast.broker import runs as directory
 
-    async with _client(redis) as client:
+    async with opened(redis) as client:
         infos = await directory.listing(client)
         owners = [await client.hget(keys.lease(info.id), "owner") for info in infos]
     if as_json:
@@ -88,7 +88,7 @@ async def _forget(run: str, redis: str | None) -> None:
     from lanecast.broker.keys import check_id
 
     check_id(run)
-    async with _client(redis) as client:
+    async with opened(redis) as client:
         info = await directory.get(client, run)
         if info is None:
             raise UnknownRun(run)
@@ -102,7 +102,7 @@ async def _lag(as_json: bool, check: bool, every_s: float, redis: str | None) ->
 
     from lanecast.broker.connect import TRANSIENT
 
-    async with _client(redis) as client:
+    async with opened(redis) as client:
         rows = await _measure(client)
         if as_json:
             console.print_json(rows)
@@ -143,7 +143,8 @@ def _lag_table(rows: list[dict[str, Any]]) -> Table | str:
 
 
 @contextlib.asynccontextmanager
-async def _client(redis: str | None) -> AsyncIterator[Any]:
+async def opened(redis: str | None) -> AsyncIterator[Any]:
+    """A client of the server that a command is meant for, checked to be one that Lanecast works with."""
     from lanecast.broker.connect import check_server, connect
     from lanecast.ops.settings import redis_url
 
