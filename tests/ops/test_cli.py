@@ -28,7 +28,7 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "up", "gateway", "worker", "demo", "runs", "watch", "publish", "lag", "doctor", "version"]
+    "command", ["", "up", "gateway", "worker", "demo", "runs", "watch", "publish", "lag", "dead", "doctor", "version"]
 )
 def test_every_command_explains_itself(command: str) -> None:
     from typer.testing import CliRunner

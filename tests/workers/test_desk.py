@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.workers.rig import cars, entry, frame
 
-from lanecast.broker import messages, scripts
+from lanecast.broker import messages, scripts, wire
 from lanecast.broker.demand import Demand
 from lanecast.broker.offsets import START
 from lanecast.broker.rendition import Chain
@@ -18,6 +18,7 @@ from lanecast.workers.bulletin import Bulletin
 from lanecast.workers.desk import CHECKPOINT_BYTES_PER_S, Desk, Place
 from lanecast.workers.entries import Entry
 from lanecast.workers.render import Renderers
+from lanecast.workers.retries import TRIES
 from lanecast.workers.stats import Stats
 from lanecast.workers.vigil import Vigil
 
@@ -42,8 +43,8 @@ class Rig:
         self.ms += 1
         self.put(lane, entry(self.ms, kind, payload, **fields))
 
-    def put(self, lane: str, *entries: Entry, now_ms: float | None = None) -> None:
-        self.desk.take(lane, entries, self.now, self.ms if now_ms is None else now_ms, {"c1": "pause"})
+    def put(self, lane: str, *entries: Entry, now_ms: float | None = None) -> int:
+        return self.desk.take(lane, entries, self.now, self.ms if now_ms is None else now_ms, {"c1": "pause"})
 
     def watch(self, *tiers: str) -> None:
         entries = []
@@ -174,12 +175,67 @@ def test_a_repeated_or_fenced_message_is_not_told_again(rig: Rig) -> None:
 def test_an_unforeseen_failure_puts_the_message_aside_and_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(RunState, "apply", lambda *_: 1 / 0)
-        rig.send("normal", "metrics", {"values": {"a": 1.0}})
+        poison = entry(1, "metrics", {"values": {"a": 1.0}})
+        for _ in range(TRIES - 1):
+            assert rig.put("normal", poison) == 0
+            rig.now = rig.desk.deadline()
+        assert rig.put("normal", poison) == 1
     rig.send("normal", "metrics", {"values": {"a": 2.0}})
     rig.finish()
-    assert rig.counted() == {"rejected:normal:internal": 1}
+    assert rig.counted() == {"rejected:normal:internal": 1, "retried:normal": TRIES - 1}
+    assert rig.now < 1.0
     assert rig.desk.state.metrics == {"a": 2.0}
     assert "this worker failed on it" in rig.told()[0]["text"]
+
+
+def numbered(seq: int, values: dict[str, float]) -> Entry:
+    return entry(seq, "metrics", {"values": values}, producer="sim", epoch=1, seq=seq)
+
+
+def test_a_failure_that_passes_costs_nothing_and_its_lane_keeps_its_order(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, failing, behind = numbered(1, {"a": 1.0}), numbered(2, {"a": 2.0}), numbered(3, {"a": 3.0})
+    apply = RunState.apply
+
+    def fails_on_the_second(state: RunState, message: Any, *args: Any) -> Any:
+        return 1 / 0 if message.seq == 2 else apply(state, message, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunState, "apply", fails_on_the_second)
+        assert rig.put("normal", first, failing, behind) == 1
+        assert rig.put("normal", failing, behind) == 0, "before it is due nothing is tried"
+        rig.send("critical", "status", {"text": "others go on"})
+        rig.finish(0.0)
+    assert rig.cursors() == {"normal": "1-0", "critical": "1-0"}
+    assert rig.desk.state.metrics == {"a": 1.0}
+    kept = RunState.from_bytes(rig.desk.state.to_bytes())
+    rig.now = rig.desk._retries.deadline
+    assert rig.put("normal", failing, behind) == 2
+    rig.finish()
+    assert rig.desk.state.metrics == {"a": 3.0}
+    assert rig.counted() == {}
+    message = wire.from_fields(failing.fields, "normal")
+    assert kept.admit("normal", message, failing) is None, "the next owner does not take it for a duplicate"
+
+
+def test_a_lane_full_of_poison_moves_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunState, "apply", lambda *_: 1 / 0)
+    entries = [numbered(seq, {"a": 1.0}) for seq in range(1, 101)]
+    while entries:
+        entries = entries[rig.put("normal", *entries) :]
+        if entries:
+            rig.now = max(rig.now, rig.desk._retries.deadline)
+    rig.finish()
+    assert rig.counted()["rejected:normal:internal"] == 100
+    assert rig.now < 3.0
+
+
+def test_frames_are_not_tried_again_for_newer_ones_follow(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunState, "apply", lambda *_: 1 / 0)
+    assert rig.put("high", entry(1, "frame", frame(1, cars(1)))) == 1
+    rig.finish()
+    assert rig.counted() == {"rejected:high:internal": 1}
 
 
 def test_a_tier_that_cannot_be_rendered_is_counted_and_the_other_goes_on(

@@ -13,6 +13,7 @@ from lanecast.broker.errors import InvalidMessage, TooLarge
 
 MAX_NAME: Final = 64
 MAX_STRING: Final = 256
+MAX_INTEGER: Final = 2**53 - 1
 
 _MISSING: Final = object()
 
@@ -47,6 +48,16 @@ def a_number(value: Any, path: str) -> float:
     return number
 
 
+def an_integer(value: Any, path: str, low: int = -MAX_INTEGER, high: int = MAX_INTEGER) -> int:
+    """An integer from `low` to `high`; by default whatever Lua and JavaScript hold exactly (53 bits)."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidMessage(path, f"expected an integer, got {kind_of(value)}")
+    if not low <= value <= high:
+        shown = f"{value:,}" if abs(value) <= MAX_INTEGER else "over 53 bits"
+        raise InvalidMessage(path, f"{shown} is not an integer from {low:,} to {high:,}")
+    return value
+
+
 def numbers(value: Any, path: str) -> dict[str, float]:
     """A map of names to finite numbers."""
     return {a_name(key, path): a_number(number, f"{path}.{key}") for key, number in a_map(value, path).items()}
@@ -71,10 +82,7 @@ def number_at(raw: Mapping[str, Any], key: str, default: float | None = None, pa
 
 def integer_at(raw: Mapping[str, Any], key: str, default: int | None = None) -> int:
     """The integer in field `key`, of at most 53 bits; without a default it must be there."""
-    value = raw.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**53) < value < 2**53:
-        raise InvalidMessage(key, f"expected an integer, got {kind_of(value)}")
-    return value
+    return an_integer(raw.get(key, default), key)
 
 
 def boolean_at(raw: Mapping[str, Any], key: str, default: Any = _MISSING) -> bool:

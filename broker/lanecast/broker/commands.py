@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from lanecast.broker import keys, scripts
+from lanecast.broker.checks import an_integer
 from lanecast.broker.commit import RESULT_KEPT_S
 from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.params import check_value
@@ -49,10 +50,7 @@ def check(name: Any, args: Any, info: RunInfo) -> dict[str, Any]:
     if not isinstance(args, Mapping):
         raise InvalidMessage("args", f"expected a map, got {type(args).__name__}")
     if name == "step":
-        steps = args.get("steps", 1)
-        if isinstance(steps, bool) or not isinstance(steps, int) or not 0 < steps <= MAX_STEPS:
-            raise InvalidMessage("args.steps", f"{steps!r:.40} is not an integer from 1 to {MAX_STEPS:,}")
-        return {"steps": steps}
+        return {"steps": an_integer(args.get("steps", 1), "args.steps", 1, MAX_STEPS)}
     if name != "set_params":
         return {}
     params = args.get("params")

@@ -8,10 +8,11 @@ repeat something: either the whole step has happened, or the next owner does it 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
 from lanecast.broker import keys, scripts
-from lanecast.broker.errors import Fenced
+from lanecast.broker.errors import Fenced, TooLarge
 from lanecast.broker.offsets import Offset
 from lanecast.broker.scripts import Word
 
@@ -19,6 +20,9 @@ RESULT_KEPT_S: Final = 600
 CRITICAL_KEPT: Final = 10_000
 FRAMES_KEPT: Final = 512
 DEAD_KEPT: Final = 10_000
+DEAD_FIELDS: Final = 64
+MAX_WORDS: Final = 4_000
+"""Of one command: Lua's `unpack` fails at some 8,000."""
 
 
 class Commit:
@@ -34,9 +38,9 @@ class Commit:
     def __bool__(self) -> bool:
         return bool(self._words)
 
-    def lossless(self, offset: Offset, kind: str, data: bytes) -> None:
-        """Append a message to the critical output stream."""
-        self._append("critical", CRITICAL_KEPT, offset, "kind", kind, "data", data)
+    def lossless(self, offset: Offset, kind: str, data: bytes, out_ms: float = 0.0) -> None:
+        """Append a message to the critical output stream; `out_ms` is now, Unix ms: readers' lag is told by it."""
+        self._append("critical", CRITICAL_KEPT, offset, "kind", kind, "out_ms", f"{out_ms:.3f}", "data", data)
 
     def frame(self, tier: str, offset: Offset, data: bytes, pub_ms: float, *, key: bool) -> None:
         """Append a frame to a tier's output stream; a keyframe is also remembered as the newest."""
@@ -73,10 +77,15 @@ class Commit:
         """Add to one of the run's counters."""
         self._add("HINCRBY", keys.counts(self.run), name, by)
 
-    def dead(self, lane: str, entry_id: str, reason: str, fields: Mapping[bytes, bytes]) -> None:
-        """Put a message that cannot be handled aside, with the reason."""
+    def dead(self, lane: str, entry_id: str, reason: str, fields: Mapping[bytes, bytes], *, cut: bool = False) -> None:
+        """Put a message that cannot be handled aside, with the reason; `cut`: `fields` are not all of it.
+
+        Of more fields than `DEAD_FIELDS` the first are kept: Lua cannot pass on more than some thousand words.
+        """
         words: list[Word] = ["lane", lane, "id", entry_id, "reason", reason]
-        for name, value in fields.items():
+        if cut or len(fields) > DEAD_FIELDS:
+            words += ("cut", 1)
+        for name, value in islice(fields.items(), DEAD_FIELDS):
             words += (b"field:" + name, value)
         self._add("XADD", keys.dead(self.run), "MAXLEN", "~", DEAD_KEPT, "*", *words)
 
@@ -100,4 +109,6 @@ class Commit:
     def _add(self, command: str, key: str, *words: Word) -> None:
         self._keys[key] = None
         names = command.split()
+        if len(names) + 1 + len(words) > MAX_WORDS:
+            raise TooLarge(f"commit.{command}", len(names) + 1 + len(words), MAX_WORDS, "words in one command")
         self._words += (len(names) + 1 + len(words), *names, key, *words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from lanecast.broker import columns, keys, lag, runs, wire
+from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage, TooLarge
 from lanecast.gateway import access, ingest, intake
 from lanecast.gateway.access import Identity
@@ -156,8 +158,7 @@ class Api:
         """Lag of every reader of every run that the caller may see."""
         identity = self._identify(request, access.WATCH)
         names = [run for run in await runs.registered(self._hub.client) if identity.sees(run)]
-        rows = [row.to_dict() for run in names for row in await lag.of_run(self._hub.client, run)]
-        return JSONResponse({"lag": [_finite(row) for row in rows]})
+        return JSONResponse({"lag": [row.to_dict() for row in await lag.of_runs(self._hub.client, names)]})
 
     async def get_stats(self, request: Request) -> Response:
         """What this process has done, and what its runs' workers have counted."""
@@ -188,12 +189,17 @@ class Api:
         """The same numbers for Prometheus."""
         identity = self._identify(request, access.WATCH)
         hub = self._hub
+        lags: list[lag.Lag] = []
+        with contextlib.suppress(*TRANSIENT):  # the other figures are told even while Redis is away
+            names = [run for run in await runs.registered(hub.client) if identity.sees(run)]
+            lags = await lag.of_runs(hub.client, names)
         text = prometheus(
             hub.stats,
             up=hub.online,
             viewers=len(hub.viewers),
             runs=len(hub.feeds),
             subscriptions=[row for row in hub.subscriptions() if identity.sees(row[0])],
+            lags=lags,
         )
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
@@ -268,10 +274,6 @@ def _encoding(request: Request) -> str:
     if enc is None:
         raise WrongType(f"{given[:60]!r} is neither application/json nor application/msgpack", "content-type")
     return enc
-
-
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: None if value == float("inf") else value for name, value in row.items()}
 
 
 def _scene_as_json(data: bytes) -> bytes:

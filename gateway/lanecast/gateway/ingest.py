@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lanecast.broker import keys, payloads, wire
+from lanecast.broker.checks import an_integer
 from lanecast.broker.errors import InvalidMessage, TooLarge
 from lanecast.broker.lanes import KINDS, LANES, Lane, lane_of
 from lanecast.broker.wire import Message
@@ -119,8 +120,4 @@ def _time(raw: Mapping[str, Any]) -> float | None:
 
 def _positive(raw: Mapping[str, Any], name: str) -> int:
     value = raw.get(name)
-    if value is None:
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
-        raise InvalidMessage(name, f"{value!r:.60} is not a positive integer")
-    return value
+    return 0 if value is None else an_integer(value, name, 1)

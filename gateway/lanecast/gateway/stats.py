@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+
+from lanecast.broker.lag import Lag
 
 
 class Stats:
@@ -67,13 +69,17 @@ _HELP: Final = {
     "lanecast_gateway_dropped_total": ("counter", "State frames not written, by cause."),
     "lanecast_gateway_rejected_total": ("counter", "Requests and messages refused, by cause."),
     "lanecast_gateway_closed_total": ("counter", "Viewer connections closed, by close code."),
+    "lanecast_lag_entries": ("gauge", "Entries of a stream that a reader has still to read."),
+    "lanecast_lag_seconds": ("gauge", "How long the oldest of them has been waiting."),
 }
 
 
 def prometheus(
-    stats: Stats, *, up: bool, viewers: int, runs: int, subscriptions: Iterable[tuple[str, str, int]]
-) -> str:
+    stats: Stats, *, up: bool, viewers: int, runs: int, subscriptions: Iterable[tuple[str, str, int]],
+    lags: Sequence[Lag] = (),
+) -> str:  # fmt: skip
     """The text exposition format, version 0.0.4. `subscriptions` are (run, tier, viewers)."""
+    readers = [({"run": row.run, "stream": row.stream, "reader": row.reader}, row) for row in lags]
     samples: list[tuple[str, Mapping[str, str], float]] = [
         ("lanecast_gateway_up", {}, int(up)),
         ("lanecast_gateway_viewers", {}, viewers),
@@ -88,6 +94,8 @@ def prometheus(
         *(("lanecast_gateway_dropped_total", {"cause": name}, n) for name, n in stats.dropped.items()),
         *(("lanecast_gateway_rejected_total", {"cause": name}, n) for name, n in stats.rejected.items()),
         *(("lanecast_gateway_closed_total", {"code": name}, n) for name, n in stats.closed.items()),
+        *(("lanecast_lag_entries", labels, row.entries) for labels, row in readers),
+        *(("lanecast_lag_seconds", labels, round(row.age_s, 3)) for labels, row in readers),
     ]
     lines: list[str] = []
     last = ""

@@ -104,7 +104,10 @@ class RunState:
         return {name: {"columns": layers.schema(table.state)} for name, table in self._layers.items()}
 
     def admit(self, lane: str, message: Message, entry: Entry) -> str | None:
-        """Whether a message of a lossless lane may be handled: None, or why not. Call it once, in the lane's order."""
+        """Whether a message of a lossless lane may be handled: None, or why not. Call it once, in the lane's order.
+
+        What fails after that and is to be tried again must be withdrawn first.
+        """
         if not message.epoch:
             return None
         source = self._source(message)
@@ -116,6 +119,11 @@ class RunState:
             return "duplicate"
         source.seqs[lane] = message.seq
         return None
+
+    def withdraw(self, lane: str, message: Message) -> None:
+        """Handling a message that was admitted has failed and will be tried again: by then it is no duplicate."""
+        if message.epoch:
+            self._source(message).seqs[lane] = message.seq - 1
 
     def apply(self, message: Message, payload: Payload, entry: Entry) -> str | None:
         """Take what changes the state; None, or why it was dropped. Other kinds change nothing here.

@@ -133,7 +133,7 @@ class Bulletin:
         if self.change(now_ms, edit):
             self._scene = (version, payload.data)
 
-    def flush(self, commit: Commit) -> int:
+    def flush(self, commit: Commit, now_ms: float) -> int:
         """Put everything queued into a commit; returns how many messages that were."""
         if self._scene is not None:
             commit.scene(*self._scene)
@@ -145,7 +145,7 @@ class Bulletin:
         for kind, body in self._waiting:
             offset = Offset(self._epoch, self._last.n + 1 if self._last.epoch == self._epoch else 1)
             data = messages.lossless(kind, self.info.id, self.info.epoch, offset, self._last, body)
-            commit.lossless(offset, kind, data)
+            commit.lossless(offset, kind, data, now_ms)
             if kind == "result":
                 commit.result(body["command_id"], msgspec.json.encode(messages.decode(data)).decode())
             self._last = offset

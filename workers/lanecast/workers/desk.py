@@ -27,6 +27,7 @@ from lanecast.workers.bulletin import Bulletin, doing
 from lanecast.workers.entries import Entry
 from lanecast.workers.newest import pick
 from lanecast.workers.render import Renderers, TierRenderer, View
+from lanecast.workers.retries import Retries
 from lanecast.workers.stats import Stats
 from lanecast.workers.vigil import LOSABLE, Vigil
 
@@ -86,24 +87,36 @@ class Desk:
         self._commit = Commit(run, epoch, 1)
         self._warnings = Budget(per_s=0.2, burst=3)
         self._traces = Budget(per_s=0.2, burst=3)
+        self._retries = Retries()
         self._log_lines = Budget(per_s=20, burst=100)
         self._log = log.bind(run=run, epoch=epoch)
 
-    def take(self, lane: str, entries: Sequence[Entry], now: float, now_ms: float, names: Mapping[str, str]) -> None:
-        """Handle entries of a lane, which follow the cursor in order.
+    def take(self, lane: str, entries: Sequence[Entry], now: float, now_ms: float, names: Mapping[str, str]) -> int:
+        """Handle entries of a lane, which follow the cursor in order; returns how many of them.
 
-        `names` tells for the ids of commands what they are called.
+        Where that is not all, the next one failed and is to be handed in again, with those behind it, once the lane no
+        longer `waits`. `names` tells for the ids of commands what they are called.
         """
-        if not entries:
-            return
-        self._stats.add("messages", len(entries))
+        if self.waits(lane, now):
+            return 0
+        taken = 0
         if lane == "high":
             self._take_newest(entries, now, now_ms)
+            taken = len(entries)
         else:
             for entry in entries:
-                self._take_one(lane, entry, now, now_ms, names)
-        self.state.read[lane] = self.state.read.get(lane, 0) + len(entries)
-        self._move(lane, entries[-1].id)
+                if not self._take_one(lane, entry, now, now_ms, names):
+                    break
+                taken += 1
+        if taken:
+            self._stats.add("messages", taken)
+            self.state.read[lane] = self.state.read.get(lane, 0) + taken
+            self._move(lane, entries[taken - 1].id)
+        return taken
+
+    def waits(self, lane: str, now: float) -> bool:
+        """Whether the message at the head of a lane has failed, and it is not yet time to try it again."""
+        return self._retries.waits(lane, now)
 
     def pass_over(self, lane: str, count: int) -> None:
         """Entries of a newest-wins lane that were not even fetched, because newer ones are there."""
@@ -152,7 +165,7 @@ class Desk:
 
     def deadline(self) -> float:
         """When there is something to do though nothing has come; infinity if never."""
-        due = min(self._renderers.deadline(self._view()), self.audience.deadline)
+        due = min(self._renderers.deadline(self._view()), self.audience.deadline, self._retries.deadline)
         return min(due, self._checkpoint_due) if self._unkept() else due
 
     def finish(self, now: float, now_ms: float, *, last: bool = False) -> Commit | None:
@@ -162,7 +175,7 @@ class Desk:
         """
         self._tell_schema(now, now_ms)
         commit = self._commit
-        self._stats.add("lossless", self.bulletin.flush(commit))
+        self._stats.add("lossless", self.bulletin.flush(commit, now_ms))
         self.audience.expire(now)
         self._renderers.watch(self.audience.tiers)
         view = self._view()
@@ -195,7 +208,8 @@ class Desk:
         for entry, message, frame in picked.frames:
             self._guarded("high", entry, message, frame, now, now_ms, {})
 
-    def _take_one(self, lane: str, entry: Entry, now: float, now_ms: float, names: Mapping[str, str]) -> None:
+    def _take_one(self, lane: str, entry: Entry, now: float, now_ms: float, names: Mapping[str, str]) -> bool:
+        """Handle one entry; False if that failed and is to be tried again later."""
         try:
             message = wire.from_fields(entry.fields, lane)
             reason = self.state.admit(lane, message, entry) if LANES[lane].lossless else None
@@ -204,26 +218,38 @@ class Desk:
                 reason = "expired"
             if reason is not None:
                 self._count(f"dropped:{lane}:{reason}")
-                return
+                self._retries.settled(lane)
+                return True
             payload = payloads.read(message)
         except InvalidMessage as error:
             self._reject(lane, entry, error, now, now_ms)
-            return
-        self._guarded(lane, entry, message, payload, now, now_ms, names)
+            return True
+        if not self._guarded(lane, entry, message, payload, now, now_ms, names):
+            return False
+        tries = self._retries.settled(lane)
+        if tries:
+            self._log.info("message_handled_after_all", lane=lane, entry=entry.id, tries=tries)
+        return True
 
     def _guarded(
         self, lane: str, entry: Entry, message: Message, payload: Payload, now: float, now_ms: float,
         names: Mapping[str, str],
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
+        """Handle a message, or put it aside; False if it is to be tried again later."""
         try:
             self._handle(lane, entry, message, payload, now, now_ms, names)
         except InvalidMessage as error:
             self._reject(lane, entry, error, now, now_ms)
         except Exception as error:  # noqa: BLE001
-            # A message that nobody foresaw must not stop the run, nor come again and again.
+            # What nobody foresaw may pass (a model that is loading, a file that is locked), but must not stop the run.
             if self._traces.take(now):
                 self._log.exception("message_failed", lane=lane, entry=entry.id, kind=message.kind)
+            if LANES[lane].lossless and self._retries.again(lane, entry.id, now):
+                self.state.withdraw(lane, message)
+                self._count(f"retried:{lane}")
+                return False
             self._reject(lane, entry, error, now, now_ms)
+        return True
 
     def _handle(
         self, lane: str, entry: Entry, message: Message, payload: Payload, now: float, now_ms: float,
@@ -312,7 +338,8 @@ class Desk:
         text = str(error) if isinstance(error, InvalidMessage) else f"this worker failed on it: {error!r}"
         self._count(f"rejected:{lane}:{cause}")
         self._stats.add("rejected")
-        self._commit.dead(lane, entry.id, text[:DEAD_TEXT], _kept_fields(entry.fields))
+        kept, cut = _kept_fields(entry.fields)
+        self._commit.dead(lane, entry.id, text[:DEAD_TEXT], kept, cut=cut)
         if self._warnings.take(now):
             more = self._warnings.forgive()
             told = f"lane {lane}: a message was refused: {text[:DEAD_TEXT]}"
@@ -334,12 +361,13 @@ class Desk:
         return self.place.cursors != self.place.kept
 
 
-def _kept_fields(fields: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """What is kept of a message that was put aside: the fields of the wire first, and not more than is bearable."""
+def _kept_fields(fields: Mapping[bytes, bytes]) -> tuple[dict[bytes, bytes], bool]:
+    """What is kept of a message that was put aside, the fields of the wire first, and whether that is not all of it."""
     names = [name for name in _FIELDS if name in fields]
     names += [name for name in fields if name not in _FIELDS]
     kept = {name[:64]: fields[name] for name in names[:DEAD_FIELDS]}
-    return {
+    short = {
         name: value if len(value) <= DEAD_DATA_BYTES else value[:1024] + b"... cut: too long to be kept"
         for name, value in kept.items()
     }
+    return short, short != fields

@@ -168,7 +168,7 @@ class Owner:
         deadline = min(desk.deadline(), self._look_at)
         if self._rest is None:
             deadline = min(deadline, self._tick_at)
-        if any(self._hand.values()):
+        if any(entries and not desk.waits(lane, now) for lane, entries in self._hand.items()):
             deadline = now  # what is in hand was kept waiting by a higher lane only
         tasks = {task for task in (self._urgent, self._rest) if task is not None}
         if deadline > now and not any(task.done() for task in tasks):
@@ -218,7 +218,9 @@ class Owner:
     async def _handle(self, desk: Desk) -> None:
         """Hand over to the desk what is in hand and whose turn it is."""
         backlog = paced = False
-        for lane in self._priority.turn({lane for lane, entries in self._hand.items() if entries}, self._full):
+        now = time.monotonic()
+        ready = {lane for lane, entries in self._hand.items() if entries and not desk.waits(lane, now)}
+        for lane in self._priority.turn(ready, self._full & ready):
             entries = self._hand.pop(lane)
             more = lane in self._full
             self._full.discard(lane)
@@ -228,7 +230,12 @@ class Owner:
             elif lane == "critical":
                 names = await self._names(entries)
             now = time.monotonic()
-            desk.take(lane, entries, now, self._now_ms(now), names)
+            taken = desk.take(lane, entries, now, self._now_ms(now), names)
+            if taken < len(entries):  # the next one has failed, and its lane waits for it
+                self._hand[lane] = entries[taken:]
+                if more:
+                    self._full.add(lane)
+                more = False
             paced = paced or lane != "critical"
             backlog = backlog or (more and LANES[lane].lossless)
         if paced:  # what comes soon after is taken together; a backlog is worked off without a pause

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lanecast.broker.connect import DEFAULT_URL
+from lanecast.broker.gateways import REAP_EVERY_S
 
 
 def _default_id() -> str:
@@ -25,6 +26,7 @@ class WorkerSettings(BaseSettings):
         tick_ms: frames that come within this time of the last one are taken together.
         keyframe_s: how often a tier's viewers get a keyframe while the state changes.
         checkpoint_s: how far a run's checkpoint may be behind.
+        reap_s: how often groups of dead gateways are looked for; one is removed at the second look.
         stats_s: how often a line of counters is logged; 0 means never.
         log_level: `debug`, `info`, `warning` or `error`.
     """
@@ -36,5 +38,6 @@ class WorkerSettings(BaseSettings):
     tick_ms: float = Field(default=33.0, ge=0, le=1_000)
     keyframe_s: float = Field(default=2.0, gt=0, le=60)
     checkpoint_s: float = Field(default=1.0, gt=0, le=60)
+    reap_s: float = Field(default=REAP_EVERY_S, gt=0)
     stats_s: float = Field(default=5.0, ge=0)
     log_level: str = "info"

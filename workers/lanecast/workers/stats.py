@@ -7,7 +7,7 @@ from typing import Final
 
 NAMES: Final = (
     "messages", "rejected", "dropped", "frames", "frame_bytes", "lossless", "commits", "commit_ms",
-    "takeovers", "fenced", "restarts", "outages",
+    "takeovers", "fenced", "restarts", "outages", "reaped",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import structlog
 
 from lanecast.broker import keys, lease, runs, scripts, tasks
 from lanecast.broker.errors import Fenced
+from lanecast.broker.gateways import Reaper
 from lanecast.workers.errors import Damaged, WentBack
 from lanecast.workers.outage import Outage, is_transient, pause_s
 from lanecast.workers.owner import Owner
@@ -65,6 +66,7 @@ class Worker:
             for name, coroutine in (
                 ("rounds", self._rounds()),
                 ("renewals", self._renewals()),
+                ("reaping", self._reaping()),
                 ("stats", self._tell_stats()),
             )
         ]
@@ -177,6 +179,18 @@ class Worker:
                     self._outage.down(error)
                     break
             await asyncio.sleep(lease.RENEW_MS / 1000)
+
+    async def _reaping(self) -> None:
+        """Now and then remove what dead gateways have left on the runs that are ours."""
+        reaper = Reaper()
+        while True:
+            await asyncio.sleep(self._settings.reap_s * random.uniform(0.8, 1.2))
+            try:
+                self.stats.add("reaped", await reaper.reap(self._client, list(self._owners)))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                self._outage.down(error)
 
     async def _tell_stats(self) -> None:
         while self._settings.stats_s:

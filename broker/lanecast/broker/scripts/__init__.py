@@ -41,7 +41,9 @@ LEASE: Final = _load("lease")
 COMMIT: Final = _load("commit")
 HEARTBEAT: Final = _load("heartbeat")
 COMMAND: Final = _load("command")
-COUNT: Final = _load("count")
+GAUGE: Final = _load("gauge")
+LIVING: Final = _load("living")
+DEAD: Final = _load("dead")
 
 
 def run_sync(client: Any, call: Call) -> Any:

@@ -44,21 +44,28 @@ def runs(
 def lag(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures once, as JSON.")] = False,
     every: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds between two looks.")] = 1.0,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Look once; exit 1 if a critical lane is read too late."),
+    ] = False,
     redis: RedisOption = None,
 ) -> None:
     """Show how far behind every reader is, in entries and in seconds. Ctrl-C ends it.
 
     `in:LANE` is what workers still have to read, `out:TIER` what each gateway has still to pass on.
     """
+    late = False
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_lag(as_json, every, redis))
+        late = asyncio.run(_lag(as_json, check, every, redis))
+    if check and late:
+        raise typer.Exit(1)
 
 
 async def _runs(as_json: bool, redis: str | None) -> None:
     from lanecast.broker import keys
     from lanecast.broker import runs as directory
 
-    async with _client(redis) as client:
+    async with opened(redis) as client:
         infos = await directory.listing(client)
         owners = [await client.hget(keys.lease(info.id), "owner") for info in infos]
     if as_json:
@@ -81,7 +88,7 @@ async def _forget(run: str, redis: str | None) -> None:
     from lanecast.broker.keys import check_id
 
     check_id(run)
-    async with _client(redis) as client:
+    async with opened(redis) as client:
         info = await directory.get(client, run)
         if info is None:
             raise UnknownRun(run)
@@ -89,16 +96,20 @@ async def _forget(run: str, redis: str | None) -> None:
     console.out.print(f"Forgot {run}.")
 
 
-async def _lag(as_json: bool, every_s: float, redis: str | None) -> None:
+async def _lag(as_json: bool, check: bool, every_s: float, redis: str | None) -> bool:
+    """Show the lag; whether a living reader of a critical lane is over its limit."""
     from rich.live import Live
 
     from lanecast.broker.connect import TRANSIENT
 
-    async with _client(redis) as client:
+    async with opened(redis) as client:
         rows = await _measure(client)
         if as_json:
             console.print_json(rows)
-            return
+        elif check:
+            console.out.print(_lag_table(rows))
+        if as_json or check:
+            return any(row["over"] and row["alive"] and row["stream"].endswith(":critical") for row in rows)
         with Live(_lag_table(rows), console=console.out, auto_refresh=False) as live:
             while True:
                 await asyncio.sleep(every_s)
@@ -109,10 +120,10 @@ async def _lag(as_json: bool, every_s: float, redis: str | None) -> None:
 
 
 async def _measure(client: Any) -> list[dict[str, Any]]:
-    from lanecast.broker import lag as arithmetic
+    from lanecast.broker import lag as measuring
     from lanecast.broker import runs as directory
 
-    return [row.to_dict() for run in await directory.registered(client) for row in await arithmetic.of_run(client, run)]
+    return [row.to_dict() for row in await measuring.of_runs(client, await directory.registered(client))]
 
 
 def _lag_table(rows: list[dict[str, Any]]) -> Table | str:
@@ -121,15 +132,19 @@ def _lag_table(rows: list[dict[str, Any]]) -> Table | str:
     table = Table("run", "stream", "reader", box=None, header_style="dim")
     table.add_column("entries", justify="right")
     table.add_column("seconds", justify="right")
+    table.add_column("")
     for row in rows:
-        style = "red" if row["age_s"] > 5 else "yellow" if row["age_s"] > 1 else ""
+        style = "dim" if not row["alive"] else "red" if row["over"] else "yellow" if row["age_s"] > 1 else ""
+        mark = "gone" if not row["alive"] else "over its limit" if row["over"] else ""
         entries = f"{row['entries']:,}{'+' if row['at_least'] else ''}"
-        table.add_row(row["run"], row["stream"], row["reader"], entries, f"{row['age_s']:.2f}", style=style)
+        cells = (row["run"], row["stream"], row["reader"])
+        table.add_row(*(escape(cell) for cell in cells), entries, f"{row['age_s']:.2f}", mark, style=style)
     return table
 
 
 @contextlib.asynccontextmanager
-async def _client(redis: str | None) -> AsyncIterator[Any]:
+async def opened(redis: str | None) -> AsyncIterator[Any]:
+    """A client of the server that a command is meant for, checked to be one that Lanecast works with."""
     from lanecast.broker.connect import check_server, connect
     from lanecast.ops.settings import redis_url
 
