@@ -1,5 +1,5 @@
-"""The other engines that tests run against: Redis from a local binary, a Cluster of three masters and three replicas,
-and Sentinel with a master and a replica. Each is a set of child processes on loopback."""
+"""The engines that tests run against, each a set of child processes on loopback: embedded Valkey, a local Redis, a
+Cluster of three masters and three replicas, Sentinel with a master and a replica; and the first two in containers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from typing import Any
 import redis
 import redis.sentinel
 
-from tests.support.servers import free_port
+from lanecast.broker import keys
+from tests.support import containers
+from tests.support.servers import embedded_binary, free_port
 
 NODE_TIMEOUT_MS = 2_000
 DOWN_AFTER_MS = 1_000
@@ -25,6 +27,13 @@ DOWN_AFTER_MS = 1_000
 def redis_binary() -> str | None:
     """A local redis-server, if there is one."""
     return shutil.which("redis-server")
+
+
+def any_binary() -> str:
+    """A server that can be a Cluster's node and a sentinel: a local Redis, else the embedded Valkey."""
+    binary = redis_binary() or embedded_binary()
+    assert binary, "`make setup` installs a server"
+    return binary
 
 
 @dataclass
@@ -67,6 +76,32 @@ class Engine:
     def stop(self) -> None:
         for node in self.nodes.values():
             node.stop()
+
+    @property
+    def alive(self) -> list[Node]:
+        """The nodes whose processes run."""
+        return [node for node in self.nodes.values() if node.process is not None and node.process.poll() is None]
+
+    def master_of(self, run: str) -> Node:
+        """The node that takes the run's writes now."""
+        if self.url.startswith("redis+cluster:"):
+            client = self.alive[0].client()
+            slot = int(client.execute_command("CLUSTER KEYSLOT", keys.info(run)))
+            for address, node in client.execute_command("CLUSTER NODES").items():
+                if "master" in node["flags"] and any(int(first) <= slot <= int(last) for first, last in node["slots"]):
+                    return self.nodes[int(address.partition("@")[0].rpartition(":")[2])]
+            raise AssertionError(f"no node serves slot {slot}")
+        for node in self.alive:
+            if "--sentinel" in node.command:
+                return self.nodes[int(node.client().sentinel_get_master_addr_by_name("lanecast")[1])]
+        return self.alive[0]
+
+    @property
+    def surviving_url(self) -> str:
+        """The URL without nodes that were killed: who is there has got to know the others, a newcomer cannot."""
+        if not self.url.startswith("redis+cluster:"):
+            return self.url
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.alive)
 
 
 def wait_until(ready: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
@@ -172,3 +207,43 @@ def running(engine: Engine) -> Iterator[Engine]:
         yield engine
     finally:
         engine.stop()
+
+
+def start_single(folder: Path, binary: str) -> Engine:
+    """One server."""
+    node = _node(binary, folder)
+    node.start()
+    wait_until(lambda: bool(node.client().ping()), f"start of {node.port}")
+    return Engine(Path(binary).name, f"redis://127.0.0.1:{node.port}/0", {node.port: node})
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An engine that tests are parametrized over; `why_not` says why it cannot be had here, None if it can."""
+
+    name: str
+    run: Callable[[Path], contextlib.AbstractContextManager[Engine]]
+    why_not: Callable[[], str | None] = lambda: None
+
+
+def _contained(image: str) -> Callable[[Path], contextlib.AbstractContextManager[Engine]]:
+    @contextlib.contextmanager
+    def run(_: Path) -> Iterator[Engine]:
+        with containers.server(image) as server:
+            yield Engine(server.what, server.url)
+
+    return run
+
+
+KINDS = (
+    Kind("valkey", lambda folder: running(start_single(folder, embedded_binary() or any_binary()))),
+    Kind(
+        "redis",
+        lambda folder: running(start_single(folder, any_binary())),
+        lambda: None if redis_binary() else "no local redis-server",
+    ),
+    Kind("cluster", lambda folder: running(start_cluster(folder, any_binary()))),
+    Kind("sentinel", lambda folder: running(start_sentinel(folder, any_binary()))),
+    Kind("valkey-container", _contained(containers.VALKEY), lambda: containers.why_not(containers.VALKEY)),
+    Kind("redis-container", _contained(containers.REDIS), lambda: containers.why_not(containers.REDIS)),
+)

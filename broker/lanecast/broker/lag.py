@@ -13,6 +13,7 @@ from typing import Any, Final
 import redis
 
 from lanecast.broker import keys, scripts
+from lanecast.broker.connect import server_ms
 from lanecast.broker.lanes import LANES
 from lanecast.broker.tiers import SERVED
 
@@ -49,8 +50,7 @@ def age_s(entry_ms: float, now_ms: float) -> float:
 
 async def of_run(client: Any, run: str) -> list[Lag]:
     """The lag of every reader of a run, lanes first."""
-    seconds, microseconds = await client.time()
-    now_ms = seconds * 1000 + microseconds / 1000
+    now_ms = await server_ms(client, keys.info(run))
     streams = [(f"in:{name}", keys.lane(run, name)) for name in LANES]
     streams += [(f"out:{name}", keys.out(run, name)) for name in ("critical", *SERVED)]
     rows = await asyncio.gather(*(_of_stream(client, run, name, key, now_ms) for name, key in streams))

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from lanecast.broker import keys, lease, runs, scripts
+from lanecast.broker import keys, lease, runs, scripts, tasks
 from lanecast.broker.errors import Fenced
 from lanecast.workers.errors import Damaged, WentBack
 from lanecast.workers.outage import Outage, is_transient, pause_s
@@ -74,9 +74,7 @@ class Worker:
             if task.get_name() != "renewals":
                 task.cancel()
         await self._leave()
-        for task in background:
-            task.cancel()
-        await asyncio.gather(stopped, *background, return_exceptions=True)
+        await tasks.cancel(stopped, *background)
         for task in done - {stopped}:
             task.result()  # a background task never ends by itself: say why it did
         self._log.info("worker_stopped")
@@ -193,9 +191,6 @@ class Worker:
         with contextlib.suppress(Exception):
             call = lease.heartbeat(keys.WORKERS, self._settings.worker_id, 0)
             await asyncio.wait_for(scripts.run(self._client, call), 1.0)
-        tasks = list(self._tasks.values())
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=LEAVE_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks.values(), timeout=LEAVE_S)
+            await tasks.cancel(*late)
