@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from tests.gateway.stage import GatewayProcess, receive, send
@@ -66,7 +66,7 @@ class Simulation:
                 self.run.status("info", f"s{self.steps}")
                 self.run.sleep(0.03)
 
-    def __enter__(self) -> Simulation:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
