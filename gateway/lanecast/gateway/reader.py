@@ -1,137 +1,90 @@
-"""The one task of this process that reads output streams from Redis.
+"""All reading of output streams in this process.
 
-All streams that somebody here watches are read by one blocking XREAD, from cursors that this process keeps: a lost
-reply loses nothing. When streams are added the blocked read is woken, so that a new viewer does not wait for it.
+What somebody here watches is read by one blocking XREAD; in a Cluster, where one command serves one slot, by one for
+each run. So a quiet run never delays a busy one, and the failover of one master concerns the runs on it only.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import random
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
-import redis
-import structlog
+from lanecast.broker import keys
+from lanecast.broker.connect import connect_to_server_of, is_cluster
+from lanecast.gateway.channel import Channel, Source
 
-from lanecast.broker.connect import BLOCK_MS, TRANSIENT, connect
-
-COUNT: Final = 128
-BACKOFF_MAX_S: Final = 1.0
-WAKE_AGAIN_S: Final = 0.01
-
-log = structlog.get_logger()
-
-
-class Source(Protocol):
-    """A stream and its reader's place in it."""
-
-    @property
-    def key(self) -> str:
-        """The stream's key."""
-
-    cursor: str
-
-    async def deliver(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
-        """Take the entries after `cursor`, and move it, past each before anything about it can go wrong."""
+HOME: Final = ""
+"""The channel that is always there, and knows whether Redis is, while nobody watches anything."""
 
 
 class Reader:
-    """Reads the sources it is given until it is cancelled; says when Redis goes away and when it is back.
+    """Reads the sources it is given; says when Redis goes away and when all of it is back.
 
-    After every (re)connection `on_online` is awaited before anything is read: cursors may have become meaningless.
+    Args:
+        url: of Redis.
+        client: that `connect(url)` gave; the caller closes it.
+        spawn: runs a task, and cancels it in the end.
+        on_connected: awaited with the sources that are read again, before they are: cursors may be meaningless now.
+        on_online: everything is being read.
+        on_offline: something is not, for this reason.
     """
 
-    def __init__(self, url: str, on_online: Callable[[], Awaitable[None]], on_offline: Callable[[str], None]) -> None:
-        self._client = connect(url, single_connection_client=True)
-        self._waker_client = connect(url)
+    def __init__(
+        self,
+        url: str,
+        client: Any,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        on_connected: Callable[[list[Source]], Awaitable[None]],
+        on_online: Callable[[], None],
+        on_offline: Callable[[str], None],
+    ) -> None:
+        self._url = url
+        self._client = client
+        self._spawn = spawn
+        self._on_connected = on_connected
         self._on_online = on_online
         self._on_offline = on_offline
-        self._sources: dict[bytes, Source] = {}
-        self._changed = asyncio.Event()
-        self._waker: asyncio.Task[None] | None = None
-        self._client_id = 0
-        self._blocked = False
+        self._apart = is_cluster(url)
+        self._channels = {HOME: self._channel(keys.RUNS, lasting=True)}
+        self._down: set[Channel] = set(self._channels.values())
 
     def watch(self, source: Source) -> None:
         """Read this source too, from its cursor; it takes the place of another with the same key."""
-        self._sources[source.key.encode()] = source
-        self._wake()
+        route = source.run if self._apart else HOME
+        channel = self._channels.get(route)
+        if channel is None:
+            channel = self._channels[route] = self._channel(source.key, lasting=False)
+            self._spawn(self._work(route, channel))
+        channel.watch(source)
 
     def unwatch(self, source: Source) -> None:
         """Read this source no longer."""
-        key = source.key.encode()
-        if self._sources.get(key) is source:
-            del self._sources[key]
+        channel = self._channels.get(source.run if self._apart else HOME)
+        if channel is not None:
+            channel.unwatch(source)
 
-    async def run(self) -> None:
-        """Read for ever."""
-        backoff_s = 0.02
-        while True:
-            try:
-                self._client_id = await self._client.client_id()
-                await self._on_online()
-                backoff_s = 0.02
-                while True:
-                    await self._read_once()
-            except TRANSIENT as error:
-                self._on_offline(f"{type(error).__name__}: {error}")
-            except redis.ResponseError as error:
-                # Such as WRONGTYPE or NOPERM: somebody has meddled; nothing here can put it right, but it may pass.
-                self._on_offline(f"{type(error).__name__}: {error}")
-            finally:
-                self._blocked = False
-            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))
-            backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
+    def start(self) -> None:
+        """Begin to read; returns at once."""
+        self._spawn(self._work(HOME, self._channels[HOME]))
 
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._waker is not None:
-            self._waker.cancel()
-        for client in (self._client, self._waker_client):
-            with contextlib.suppress(*TRANSIENT):
-                await client.aclose()
+    def _channel(self, key: str, *, lasting: bool) -> Channel:
+        return Channel(
+            lambda: connect_to_server_of(key, self._url, self._client),
+            self._on_connected, self._up, self._went_down, lasting=lasting,
+        )  # fmt: skip
 
-    async def _read_once(self) -> None:
-        self._changed.clear()
-        sources = dict(self._sources)
-        if not sources:
-            try:
-                await asyncio.wait_for(self._changed.wait(), BLOCK_MS / 1000)
-            except TimeoutError:
-                await self._client.ping()
-            return
-        cursors: dict[Any, Any] = {key: source.cursor for key, source in sources.items()}
-        self._blocked = True
-        try:
-            reply = await self._client.xread(cursors, count=COUNT, block=BLOCK_MS)
-        finally:
-            self._blocked = False
-        for key, entries in reply or ():
-            source = sources[key]
-            # What was unwatched or replaced while the read was on its way is not wanted from this place any more.
-            if self._sources.get(key) is source and cursors[key] == source.cursor:
-                await self._deliver(source, entries)
+    async def _work(self, route: str, channel: Channel) -> None:
+        # A source may be watched again in the very moment in which the last one was not any more.
+        while channel.wanted:
+            await channel.run()
+        del self._channels[route]
+        self._up(channel)
 
-    @staticmethod
-    async def _deliver(source: Source, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
-        try:
-            await source.deliver(entries)
-        except TRANSIENT:
-            raise
-        except Exception:
-            # An entry that no worker writes must not stop everybody's stream: its source has moved on past it.
-            log.exception("entry_unreadable", stream=source.key, cursor=source.cursor)
+    def _went_down(self, channel: Channel, trouble: str) -> None:
+        self._down.add(channel)
+        self._on_offline(trouble)
 
-    def _wake(self) -> None:
-        self._changed.set()
-        if self._blocked and (self._waker is None or self._waker.done()):
-            self._waker = asyncio.create_task(self._unblock())
-
-    async def _unblock(self) -> None:
-        """Unblock the read; again, if the word came before the read had reached the server."""
-        with contextlib.suppress(*TRANSIENT, redis.ResponseError):
-            while self._blocked and self._changed.is_set():
-                await self._waker_client.client_unblock(self._client_id)
-                await asyncio.sleep(WAKE_AGAIN_S)
+    def _up(self, channel: Channel) -> None:
+        self._down.discard(channel)
+        if not self._down:
+            self._on_online()

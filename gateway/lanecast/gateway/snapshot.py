@@ -7,15 +7,16 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lanecast.broker import keys, messages, offsets, runs
+from lanecast.broker import keys, messages, offsets, runs, scripts
 from lanecast.broker.commit import CRITICAL_KEPT
 from lanecast.broker.errors import UnknownRun
 from lanecast.broker.offsets import START, Offset
 from lanecast.broker.runs import RunInfo
 from lanecast.gateway import outbound
+from lanecast.gateway.scripts import SNAPSHOT
 
 RESUMES_AT_ONCE: Final = 64
-"""Different offsets looked up by one transaction; the rest of a crowd waits for the next."""
+"""Different offsets looked up at once; the rest of a crowd waits for the next."""
 MISSED_MAX: Final = CRITICAL_KEPT + CRITICAL_KEPT // 10
 
 
@@ -53,7 +54,7 @@ class Snapshot:
 
 
 async def take(client: Any, run: str, resumes: Collection[tuple[str, Offset]] = ()) -> Snapshot:
-    """Read a snapshot, in one transaction. A resume is possible iff its epoch is the run's and its entry still exists.
+    """Read a snapshot, of one moment. A resume is possible iff its epoch is the run's and its entry still exists.
 
     Raises:
         UnknownRun: nobody has registered it.
@@ -62,16 +63,12 @@ async def take(client: Any, run: str, resumes: Collection[tuple[str, Offset]] = 
         raise UnknownRun(run)
     key = keys.out(run, "critical")
     wanted = sorted({offset for _, offset in resumes})
-    async with client.pipeline(transaction=True) as pipe:
-        pipe.get(keys.info(run))
-        pipe.xrevrange(key, count=1)
-        for offset in wanted:
-            pipe.xrange(key, str(offset), count=MISSED_MAX)
-        text, newest, *ranges = await pipe.execute()
-    info = runs.read_info(run, text)
-    since = {offset: _since(offset, rows) for offset, rows in zip(wanted, ranges, strict=True)}
+    call = scripts.Call(SNAPSHOT, (keys.info(run), key), (MISSED_MAX, *map(str, wanted)))
+    text, last, *ranges = await scripts.run(client, call)
+    info = runs.read_info(run, text or None)
+    since = {offset: _since(offset, _rows(found)) for offset, found in zip(wanted, ranges, strict=True)}
     missed = {(epoch, offset): since[offset] if epoch == info.epoch else None for epoch, offset in resumes}
-    return Snapshot(info, offsets.parse(newest[0][0]) if newest else START, missed)
+    return Snapshot(info, offsets.parse(last) if last else START, missed)
 
 
 def read_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry | None:
@@ -105,6 +102,11 @@ async def chain(client: Any, run: str, tier: str, freshness_ms: float) -> tuple[
             payloads.clear()
         payloads.append(fields[b"data"])
     return rows[-1][0].decode(), payloads
+
+
+def _rows(found: list[list[Any]]) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Entries as a script returns them: fields and values in one list."""
+    return [(entry_id, dict(zip(words[::2], words[1::2], strict=True))) for entry_id, words in found]
 
 
 def _published_ms(fields: dict[bytes, bytes]) -> float:

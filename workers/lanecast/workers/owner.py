@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from lanecast.broker import demand, keys, lease, scripts
+from lanecast.broker import demand, keys, lease, scripts, tasks
 from lanecast.broker.commit import Commit
 from lanecast.broker.errors import Fenced
 from lanecast.broker.lanes import LANES
@@ -170,11 +170,11 @@ class Owner:
             deadline = min(deadline, self._tick_at)
         if any(entries and not desk.waits(lane, now) for lane, entries in self._hand.items()):
             deadline = now  # what is in hand was kept waiting by a higher lane only
-        tasks = {task for task in (self._urgent, self._rest) if task is not None}
-        if deadline > now and not any(task.done() for task in tasks):
+        reads = {task for task in (self._urgent, self._rest) if task is not None}
+        if deadline > now and not any(task.done() for task in reads):
             waking = asyncio.ensure_future(self._wake.wait())
             try:
-                await asyncio.wait({*tasks, waking}, timeout=deadline - now, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({*reads, waking}, timeout=deadline - now, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 waking.cancel()
         else:
@@ -363,11 +363,9 @@ class Owner:
                 desk.rewind(lane, fitting)
 
     async def _stop_reading(self) -> None:
-        tasks = [task for task in (self._urgent, self._rest) if task is not None]
+        reads = [task for task in (self._urgent, self._rest) if task is not None]
         self._urgent = self._rest = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.cancel(*reads)
 
     def _set_clock(self, server_ms: float, now: float) -> None:
         self._clock_ms = server_ms - now * 1000

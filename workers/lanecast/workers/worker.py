@@ -76,7 +76,7 @@ class Worker:
             if task.get_name() != "renewals":
                 task.cancel()
         await self._leave()
-        await tasks.cancel([stopped, *background])
+        await tasks.cancel(stopped, *background)
         for task in done - {stopped}:
             task.result()  # a background task never ends by itself: say why it did
         self._log.info("worker_stopped")
@@ -205,7 +205,6 @@ class Worker:
         with contextlib.suppress(Exception):
             call = lease.heartbeat(keys.WORKERS, self._settings.worker_id, 0)
             await asyncio.wait_for(scripts.run(self._client, call), 1.0)
-        owned = list(self._tasks.values())
-        if owned:
-            _, late = await asyncio.wait(owned, timeout=LEAVE_S)
-            await tasks.cancel(late)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks.values(), timeout=LEAVE_S)
+            await tasks.cancel(*late)

@@ -31,19 +31,20 @@ class Call:
     args: Sequence[Word]
 
 
-def _load(name: str) -> Script:
-    text = resources.files(__name__).joinpath(f"{name}.lua").read_text("utf-8")
+def load(package: str, name: str) -> Script:
+    """The script `name.lua` in the folder of a package."""
+    text = resources.files(package).joinpath(f"{name}.lua").read_text("utf-8")
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-APPEND: Final = _load("append")
-LEASE: Final = _load("lease")
-COMMIT: Final = _load("commit")
-HEARTBEAT: Final = _load("heartbeat")
-COMMAND: Final = _load("command")
-GAUGE: Final = _load("gauge")
-LIVING: Final = _load("living")
-DEAD: Final = _load("dead")
+APPEND: Final = load(__name__, "append")
+LEASE: Final = load(__name__, "lease")
+COMMIT: Final = load(__name__, "commit")
+HEARTBEAT: Final = load(__name__, "heartbeat")
+COMMAND: Final = load(__name__, "command")
+GAUGE: Final = load(__name__, "gauge")
+LIVING: Final = load(__name__, "living")
+DEAD: Final = load(__name__, "dead")
 
 
 def run_sync(client: Any, call: Call) -> Any:
