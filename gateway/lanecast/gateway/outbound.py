@@ -45,7 +45,10 @@ def pass_on(data: bytes, *, text: bool) -> bytes:
 
 
 def welcome(protocol: str, node: str, role: str | None, *, auth: bool, limits: Mapping[str, Any]) -> dict[str, Any]:
-    """The first message of a connection, and the answer to `auth`. `auth`: a token is waited for; `role` is None then."""
+    """The first message of a connection, and the answer to `auth`.
+
+    `auth`: a token is waited for; `role` is None then.
+    """
     return {
         "type": "welcome",
         "protocol": protocol,
