@@ -111,6 +111,16 @@ async def test_roles_and_runs_hold_for_http_too(start_gateway: Start, client: re
         assert not await client.sismember(keys.RUNS, "third")  # type: ignore[misc]
 
 
+async def test_where_there_is_no_secret_everybody_is_admin_and_a_token_is_not_looked_at(
+    gateway: GatewayProcess,
+) -> None:
+    async with gateway.connect() as socket:
+        for _ in range(2):
+            welcome = await receive(socket)
+            assert (welcome["type"], welcome["auth"], welcome["role"]) == ("welcome", False, "admin")
+            await send(socket, type="auth", token="anything")  # noqa: S106 - it is none
+
+
 async def test_one_user_has_a_bounded_number_of_connections(start_gateway: Start) -> None:
     gateway = start_gateway(secret=SECRET, max_per_user=2)
     headers = {"Authorization": f"Bearer {token()}"}
