@@ -1,4 +1,8 @@
-"""The Lua scripts of the contract, each a documented file in this folder, and how to call them."""
+"""The Lua scripts of the contract, each a documented file in this folder, and how to call them.
+
+A server that has reached its `maxmemory` refuses whatever would need more of it. Scripts that keep a run under control
+carry the flag `allow-oom`: what they write is small or bounded, and a commit frees more than it takes.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +35,14 @@ class Call:
     args: Sequence[Word]
 
 
-def _load(name: str) -> Script:
-    text = resources.files(__name__).joinpath(f"{name}.lua").read_text("utf-8")
+def _load(name: str, head: str = "") -> Script:
+    text = head + resources.files(__name__).joinpath(f"{name}.lua").read_text("utf-8")
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 APPEND: Final = _load("append")
+APPEND_ALWAYS: Final = _load("append", "#!lua flags=allow-oom\n")
+"""For the critical lane: control goes on while the server has no memory left."""
 LEASE: Final = _load("lease")
 COMMIT: Final = _load("commit")
 HEARTBEAT: Final = _load("heartbeat")
@@ -44,6 +50,7 @@ COMMAND: Final = _load("command")
 GAUGE: Final = _load("gauge")
 LIVING: Final = _load("living")
 DEAD: Final = _load("dead")
+DEMAND: Final = _load("demand")
 
 
 def run_sync(client: Any, call: Call) -> Any:
