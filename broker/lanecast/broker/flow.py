@@ -167,7 +167,7 @@ class Policy:
             self._calm_since = now
         if now - self._calm_since < HOLD_S:
             return
-        self._calm_since = None
+        self._calm_since = now
         back = STATES[_rank(self.flow.state) - 1]
         if back == "slow":
             self._rate_hz = LOWEST_HZ
