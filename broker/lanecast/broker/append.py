@@ -34,7 +34,7 @@ def call(run: str, lane: Lane, producer: str, epoch: int, seq: int, batch: Seque
     words: list[scripts.Word] = [producer, epoch, lane.name, lane.max_entries, seq]
     for message in batch:
         words += (message.kind, message.enc, "" if message.t_ms is None else f"{message.t_ms:.3f}", message.data)
-    script = scripts.APPEND_ALWAYS if lane is CRITICAL else scripts.APPEND
+    script = scripts.APPEND_ALWAYS if lane.name == CRITICAL.name else scripts.APPEND
     return scripts.Call(script, (keys.lane(run, lane.name), keys.producers(run), keys.sequences(run)), tuple(words))
 
 
