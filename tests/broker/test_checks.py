@@ -44,5 +44,5 @@ def test_bounds_hold_and_are_said(value: int) -> None:
 
 def test_a_missing_integer_has_its_default_or_is_refused() -> None:
     assert integer_at({}, "step", 3) == 3
-    with pytest.raises(InvalidMessage, match="^step: expected an integer, got nothing"):
+    with pytest.raises(InvalidMessage, match=r"^step: expected an integer, got nothing"):
         integer_at({}, "step")
