@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.servers import Server
 
-from lanecast.broker import append, keys, scripts
+from lanecast.broker import append, keys, lease, scripts
 from lanecast.broker.append import Appended
-from lanecast.broker.lanes import CRITICAL
+from lanecast.broker.lanes import CRITICAL, NORMAL
 from lanecast.broker.wire import Message, from_fields
 
 
@@ -98,3 +99,20 @@ def test_lost_replies_leave_every_message_once_and_in_order(
                 acknowledged = answer.seq
         numbers = [int(entry[b"data"]) for _, entry in client.xrange(keys.lane("r", "critical"))]
         assert numbers == list(range(1, made + 1))
+
+
+async def test_a_server_without_memory_takes_the_critical_lane_and_refuses_the_normal_one(client: Any) -> None:
+    await client.config_set("maxmemory", 1)
+    try:
+        message = batch(1, 1)
+        done = append.answer(await scripts.run(client, append.call("r", CRITICAL, "sim", 1, 1, message)))
+        assert (done.status, done.seq) == ("ok", 1)
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            await scripts.run(client, append.call("r", NORMAL, "sim", 1, 1, message))
+        held = lease.answer(await scripts.run(client, lease.acquire("r", "w")))
+        assert held.owner == "w", "leases go on"
+        assert await scripts.run(client, lease.heartbeat(keys.WORKERS, "w")) == [b"w"]
+    finally:
+        await client.config_set("maxmemory", 0)
+    assert await client.xlen(keys.lane("r", "critical")) == 1
+    assert not await client.exists(keys.lane("r", "normal"))

@@ -42,8 +42,9 @@ def test_a_letter_is_listed_shown_requeued_and_handled_though_its_number_was_tak
     # As if the second message had failed in a reducer that has been mended since.
     data = wire.encode({"text": "two, again"})
     fields: dict[str, Any] = {"kind": "status", "data": data, "producer": "sim", "epoch": 1, "seq": 2}
-    about: dict[Any, Any] = {"lane": "critical", "id": "1-2", "reason": "a bug"}
-    db.xadd(keys.dead("r"), {**about, **{f"field:{name}": value for name, value in fields.items()}})
+    about: dict[str, Any] = {"lane": "critical", "id": "1-2", "reason": "a bug"}
+    letter: dict[Any, Any] = {**about, **{f"field:{name}": value for name, value in fields.items()}}
+    db.xadd(keys.dead("r"), letter)
     letters = json.loads(lanecast("dead", "list", "--json", cwd=tmp_path, env=env).stdout)
     assert [(letter["run"], letter["lane"], letter["reason"][:5]) for letter in letters] == [
         ("r", "normal", "data:"), ("r", "critical", "a bug"),

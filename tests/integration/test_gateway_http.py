@@ -15,7 +15,7 @@ import redis.asyncio
 from tests.gateway.gateways import Start, gateway, run, start_gateway
 from tests.gateway.stage import GatewayProcess, RunOwner, eventually, register, send, until
 
-from lanecast.broker import commands, keys, payloads, wire
+from lanecast.broker import commands, flow, keys, payloads, wire
 
 __all__ = ["gateway", "run", "start_gateway"]
 pytestmark = pytest.mark.integration
@@ -298,3 +298,35 @@ async def test_who_steers_a_run_without_watching_it_gets_the_result_too(
         assert (result["command_id"], result["ok"], result["offset"]) == ("c1", True, None)
     _, log = gateway.stop()
     assert '"event": "command"' in log, "the audit log has a line for each command"
+
+
+async def test_more_than_the_rates_or_the_flow_state_allow_is_answered_by_429(
+    start_gateway: Start, client: redis.asyncio.Redis
+) -> None:
+    gateway = start_gateway(ingest_per_s=20)
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=15) as http:
+        log = {"kind": "log", "data": {"text": "x"}}
+        assert (await http.post("/api/runs/posted/ingest", json=[log] * 80)).status_code == 202
+        answer = await http.post("/api/runs/posted/ingest", json=log)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "4")
+        assert answer.json()["error"]["status"] == "rate"
+        assert len(await lane(client, "normal")) == 80, "nothing of what was refused is there"
+        limited = flow.Flow("stop_bulk", 0.0, shed_low=True, reason="no memory")
+        await client.hset(keys.flow("slowed"), mapping=limited.to_fields())  # type: ignore[misc]
+        answer = await http.post("/api/runs/slowed/ingest", json={"kind": "frame", "data": FRAME})
+        assert (answer.status_code, answer.json()["error"]["status"]) == (429, "flow")
+        assert "no memory" in answer.json()["error"]["message"]
+        assert (await http.post("/api/runs/slowed/ingest", json=log)).status_code == 202
+        assert await counted(http, "rejected") == {"ingest_rate": 1, "ingest_flow": 1}
+
+
+async def test_lag_is_told_to_prometheus_by_run_stream_and_reader(
+    http: httpx.AsyncClient, client: redis.asyncio.Redis
+) -> None:
+    answer = await http.post("/api/runs/lagging/ingest", json=[{"kind": "log", "data": {"text": "x"}}] * 3)
+    assert answer.status_code == 202
+    text = (await http.get("/metrics")).text
+    labels = '{run="lagging",stream="in:normal",reader="workers"}'
+    assert f"lanecast_lag_entries{labels} 3\n" in text
+    (seconds,) = [line for line in text.splitlines() if line.startswith(f"lanecast_lag_seconds{labels}")]
+    assert 0 <= float(seconds.rpartition(" ")[2]) < 10

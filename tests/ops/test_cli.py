@@ -145,6 +145,23 @@ def test_runs_are_listed_and_forgotten(redis_url: str, tmp_path: Path) -> None:
     assert "'hello' is not registered" in done.stderr
 
 
+def test_lag_checks_critical_lanes_for_scripts(redis_url: str, tmp_path: Path) -> None:
+    import redis
+
+    env = {"LANECAST_REDIS_URL": redis_url}
+    with redis.Redis.from_url(redis_url) as client:
+        client.sadd("lc:runs", "r")
+        client.xadd("lc:{r}:in:normal", {"n": 1}, id="5-1")
+        fine = lanecast("lag", "--check", cwd=tmp_path, env=env)
+        assert (fine.returncode, "over its limit" in fine.stdout) == (0, True), "a late normal lane is marked only"
+        client.xadd("lc:{r}:in:critical", {"n": 1}, id="5-1")
+    late = lanecast("lag", "--check", "--json", cwd=tmp_path, env=env)
+    assert late.returncode == 1
+    assert [(row["stream"], row["over"]) for row in json.loads(late.stdout)] == [
+        ("in:critical", True), ("in:normal", True),
+    ]  # fmt: skip
+
+
 def test_ctrl_c_ends_a_live_view_quietly(redis_url: str, tmp_path: Path) -> None:
     with subprocess.Popen(
         [*LANECAST, "lag"], cwd=tmp_path, env=ENV | {"LANECAST_REDIS_URL": redis_url}, stdout=subprocess.PIPE,

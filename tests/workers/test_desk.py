@@ -10,6 +10,7 @@ from tests.workers.rig import cars, entry, frame
 
 from lanecast.broker import messages, scripts, wire
 from lanecast.broker.demand import Demand
+from lanecast.broker.flow import Load
 from lanecast.broker.offsets import START
 from lanecast.broker.rendition import Chain
 from lanecast.broker.runs import RunInfo
@@ -236,6 +237,35 @@ def test_frames_are_not_tried_again_for_newer_ones_follow(rig: Rig, monkeypatch:
     assert rig.put("high", entry(1, "frame", frame(1, cars(1)))) == 1
     rig.finish()
     assert rig.counted() == {"rejected:high:internal": 1}
+
+
+def test_the_flow_state_is_written_when_it_changes_and_repeated_before_it_runs_out(rig: Rig) -> None:
+    def written(load: Load) -> list[Any]:
+        rig.desk.weigh(load, rig.now, float(rig.ms))
+        rig.finish(1.0)
+        return [command[0] for command in rig.commands if command[1].endswith(":flow")]
+
+    assert written(Load()) == [], "nothing is said while nothing is limited"
+    behind = Load({"high": (100, 0.7)})
+    assert written(Load({"high": (200, 2.0)}, frames_hz=30.0)) == ["HSET", "PEXPIRE"]
+    assert rig.counted()["flow:slow"] == 1
+    said = [written(behind) for _ in range(6)]
+    assert said.count(["HSET", "PEXPIRE"]) == 3, "every two seconds"
+    over = [written(Load()) for _ in range(20)]
+    assert ["DEL"] in over
+    assert over[-1] == []
+
+
+def test_a_critical_lane_that_is_read_late_is_told_to_viewers_once_and_so_is_its_end(rig: Rig) -> None:
+    texts = []
+    for entries, age_s in [(0, 0.0), (5, 2.5), (5, 3.5), (0, 0.0), (0, 0.0), (0, 0.0), (0, 0.0)]:
+        rig.desk.weigh(Load({"critical": (entries, age_s)}), rig.now, float(rig.ms))
+        rig.finish(1.0)
+        texts += [(message["level"], message["text"]) for message in rig.told()]
+    assert texts == [
+        ("warning", "control and status messages are read late: 5 are waiting, the oldest for 2.5 s"),
+        ("info", "control and status messages are read in time again"),
+    ]
 
 
 def test_a_tier_that_cannot_be_rendered_is_counted_and_the_other_goes_on(

@@ -1,7 +1,8 @@
 """The fenced append: how a producer publishes on a lossless lane. Pure; `scripts` runs the call.
 
 Guarantees (by `append.lua`, atomic): within a producer's epoch messages are appended in the order of their
-numbers, each once, however often a batch is sent; a producer whose epoch is not the newest appends nothing.
+numbers, each once, however often a batch is sent; a producer whose epoch is not the newest appends nothing. A server
+that has reached its `maxmemory` refuses all lanes but the critical one, and then nothing of the batch is appended.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lanecast.broker import keys, scripts
-from lanecast.broker.lanes import Lane
+from lanecast.broker.lanes import CRITICAL, Lane
 from lanecast.broker.wire import Message
 
 
@@ -33,9 +34,8 @@ def call(run: str, lane: Lane, producer: str, epoch: int, seq: int, batch: Seque
     words: list[scripts.Word] = [producer, epoch, lane.name, lane.max_entries, seq]
     for message in batch:
         words += (message.kind, message.enc, "" if message.t_ms is None else f"{message.t_ms:.3f}", message.data)
-    return scripts.Call(
-        scripts.APPEND, (keys.lane(run, lane.name), keys.producers(run), keys.sequences(run)), tuple(words)
-    )
+    script = scripts.APPEND_ALWAYS if lane.name == CRITICAL.name else scripts.APPEND
+    return scripts.Call(script, (keys.lane(run, lane.name), keys.producers(run), keys.sequences(run)), tuple(words))
 
 
 def answer(reply: Any) -> Appended:

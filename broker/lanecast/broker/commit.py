@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from lanecast.broker import keys, scripts
 from lanecast.broker.errors import Fenced, TooLarge
+from lanecast.broker.flow import TTL_MS, Flow
 from lanecast.broker.offsets import Offset
 from lanecast.broker.scripts import Word
 
@@ -76,6 +77,15 @@ class Commit:
     def count(self, name: str, by: int = 1) -> None:
         """Add to one of the run's counters."""
         self._add("HINCRBY", keys.counts(self.run), name, by)
+
+    def flow(self, flow: Flow) -> None:
+        """Say what the run's publishers may send, for `flow.TTL_MS`; `ok` is what holds when nothing is said."""
+        key = keys.flow(self.run)
+        if flow.state == "ok":
+            self._add("DEL", key)
+            return
+        self._add("HSET", key, *(word for pair in flow.to_fields().items() for word in pair))
+        self._add("PEXPIRE", key, TTL_MS)
 
     def dead(self, lane: str, entry_id: str, reason: str, fields: Mapping[bytes, bytes], *, cut: bool = False) -> None:
         """Put a message that cannot be handled aside, with the reason; `cut`: `fields` are not all of it.

@@ -121,7 +121,7 @@ def dead(run: str) -> str:
 
 
 def flow(run: str) -> str:
-    """HASH: the run's flow state, which publishers obey."""
+    """HASH with a TTL: the run's flow state, which publishers obey; missing means `ok`. See `flow`."""
     return f"lc:{{{run}}}:flow"
 
 

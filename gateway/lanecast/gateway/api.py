@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,9 +13,11 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from lanecast.broker import columns, keys, lag, runs, wire
+from lanecast.broker import columns, flow, keys, lag, runs, wire
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage, TooLarge
+from lanecast.broker.lanes import Lane
+from lanecast.broker.wire import Message
 from lanecast.gateway import access, ingest, intake
 from lanecast.gateway.access import Identity
 from lanecast.gateway.commanding import UnknownRunRefused, carry_out
@@ -22,6 +25,7 @@ from lanecast.gateway.errors import Refused, TokenMissing
 from lanecast.gateway.hub import Hub
 from lanecast.gateway.settings import GatewaySettings
 from lanecast.gateway.stats import prometheus
+from lanecast.gateway.throttle import Throttle, Wait
 
 COMMAND_BODY_BYTES: Final = 64 * 1024
 
@@ -46,6 +50,7 @@ class Api:
     def __init__(self, settings: GatewaySettings, hub: Hub) -> None:
         self._settings = settings
         self._hub = hub
+        self._throttle = Throttle(settings.ingest_per_s, settings.ingest_per_producer_s)
         self.router = router = APIRouter()
         router.get("/api/runs")(self.list_runs)
         router.get("/api/runs/{run}")(self.get_run)
@@ -133,6 +138,11 @@ class Api:
         enc = _encoding(request)
         body = await _body(request, ingest.MAX_BODY_BYTES)
         items = ingest.read_body(body, enc)
+        wait = await self._throttled(run, items)
+        if wait is not None:
+            self._hub.stats.rejected[f"ingest_{wait.status}"] += 1
+            error: dict[str, Any] = {"field": None, "message": wait.reason, "status": wait.status}
+            return JSONResponse({"error": error, "accepted": 0}, 429, {"Retry-After": wait.retry_after})
         batches = list(ingest.batches(items))
         taken = await intake.take(self._hub.client, run, batches)
         self._hub.stats.ingested.update(message.kind for _, message in items[: taken.accepted])
@@ -151,6 +161,12 @@ class Api:
             503 if status == "full" else 409,
             {"Retry-After": "1"} if status == "full" else None,
         )
+
+    async def _throttled(self, run: str, items: list[tuple[Lane, Message]]) -> Wait | None:
+        now = time.monotonic()
+        if not self._throttle.knows_flow(run, now):
+            self._throttle.tell_flow(run, flow.from_fields(await self._hub.client.hgetall(keys.flow(run))), now)
+        return self._throttle.admit(run, items, now)
 
     # --- operating ---
 

@@ -295,7 +295,9 @@ class Hub:
     async def _say_demand(self, tier: TierFeed, *, key: bool) -> None:
         fields: dict[Any, Any] = dict(demand.Demand(self.node, tier.tier, max(1, tier.viewers), key).to_fields())
         with contextlib.suppress(*TRANSIENT, redis.ResponseError):  # said again within a second
-            await self.client.xadd(keys.demand(tier.run), fields, maxlen=demand.STREAM_KEPT, approximate=True)
+            words = [word for pair in fields.items() for word in pair]
+            call = scripts.Call(scripts.DEMAND, (keys.demand(tier.run),), (demand.STREAM_KEPT, *words))
+            await scripts.run(self.client, call)
 
     # --- Redis comes and goes ---
 

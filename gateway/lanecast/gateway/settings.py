@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lanecast.broker.connect import DEFAULT_URL
+from lanecast.broker.rates import INGEST_PRODUCER_PER_S, INGEST_RUN_PER_S
 
 SECRET_MIN: Final = 32
 """Characters; a key shorter than the hash weakens HS256."""
@@ -50,6 +51,8 @@ class GatewaySettings(BaseSettings):
         lossless_bytes: how much may wait for a viewer that is late, before it is closed as too slow.
         sndbuf_bytes: SO_SNDBUF of a viewer's socket; large kernel buffers hide slowness.
         messages_per_s: what a viewer may send on average; five times as many at once.
+        ingest_per_s: messages of one run that this process takes by HTTP; a second's worth at once.
+        ingest_per_producer_s: the same for one producer of a run.
         command_timeout_s: how long an HTTP command waits for its result.
         log_level: debug, info, warning or error.
     """
@@ -75,6 +78,8 @@ class GatewaySettings(BaseSettings):
     lossless_bytes: int = Field(default=4_194_304, ge=16_384)
     sndbuf_bytes: int = Field(default=131_072, ge=4_096)
     messages_per_s: float = Field(default=50.0, gt=0)
+    ingest_per_s: float = Field(default=INGEST_RUN_PER_S, gt=0)
+    ingest_per_producer_s: float = Field(default=INGEST_PRODUCER_PER_S, gt=0)
     command_timeout_s: float = Field(default=5.0, gt=0)
     log_level: str = "info"
 

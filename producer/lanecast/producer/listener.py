@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import redis
 import structlog
 
 from lanecast.broker import commands, keys
@@ -75,7 +76,7 @@ class Listener:
         with self._saying:  # only now that the cursor stands: whoever sees the key may send at once
             if self._closing.is_set():
                 return
-            client.set(keys.alive(self._run), self._producer, px=ALIVE_MS)
+            self._sign(client)
         reply: Any = client.xread({keys.control(self._run): self._cursor}, count=100, block=BLOCK_MS)
         for _, entries in reply or ():
             for entry_id, fields in entries:
@@ -88,6 +89,14 @@ class Listener:
                     log.warning("command_not_understood", run=self._run, id=entry_id.decode(), error=str(error))
                     continue
                 self._handle(command, time.time() * 1000)
+
+    def _sign(self, client: Any) -> None:
+        """The sign of life; a server without memory left refuses to set it, but not to keep it."""
+        key = keys.alive(self._run)
+        try:
+            client.set(key, self._producer, px=ALIVE_MS)
+        except redis.exceptions.OutOfMemoryError:
+            client.pexpire(key, ALIVE_MS)
 
 
 def _order(entry_id: bytes) -> tuple[int, int]:

@@ -16,12 +16,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import redis
 import structlog
 
-from lanecast.broker import append, keys, scripts
+from lanecast.broker import append, flow, keys, scripts
 from lanecast.broker.errors import Fenced, InvalidMessage
-from lanecast.broker.lanes import CRITICAL, HIGH, NORMAL, Lane
-from lanecast.broker.wire import Message
+from lanecast.broker.flow import OK, Flow
+from lanecast.broker.lanes import CRITICAL, HIGH, LOW, NORMAL, Lane
+from lanecast.broker.rates import FRAMES_PER_S, MESSAGES_PER_S, Bucket
+from lanecast.broker.wire import Message, encode
 from lanecast.producer.backoff import Backoff
 from lanecast.producer.buffers import Newest, Outgoing, Replay
 from lanecast.producer.link import AWAY, Link
@@ -34,6 +37,7 @@ BUSY_S: Final = 0.5
 """How long after the last message this thread keeps looking before it has to be woken."""
 TICK_S: Final = 1.0
 FULL_WAIT_S: Final = 0.05
+NO_MEMORY_WAIT_S: Final = 0.25
 CATCH_UP_MESSAGES: Final = 500
 CATCH_UP_BYTES: Final = 1024 * 1024
 
@@ -55,6 +59,7 @@ class Publisher:
         batch_ms: float = 10.0,
         announce: Announcement = list,
         on_fenced: Callable[[], None] = lambda: None,
+        time_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Nothing is sent before `start`.
 
@@ -65,6 +70,7 @@ class Publisher:
             batch: lossless messages that are sent without waiting for more.
             batch_ms: how long fewer of them may wait.
             announce: kinds and payloads that tell a server about the run which does not know it (any more).
+            time_s: the simulation's time, for what the publisher itself has to tell viewers.
             on_fenced: called once, on the thread, when a newer producer has taken over.
 
         Raises:
@@ -72,12 +78,18 @@ class Publisher:
         """
         self.epoch = 0
         self.fenced = False
+        self.flow = OK
+        self._pace: Bucket | None = None
+        self._frame_rate = Bucket(FRAMES_PER_S)
+        self._message_rate = Bucket(MESSAGES_PER_S)
+        self._memory_refused = False
         self._run = run
         self._producer = producer
         self._announce = announce
         self._batch = batch
         self._batch_ms = batch_ms
         self._on_fenced = on_fenced
+        self._time_s = time_s
         self._link = Link(url)
         self._lanes = {lane.name: (lane, Replay()) for lane in (CRITICAL, NORMAL)}
         self._frames = Newest()
@@ -105,6 +117,9 @@ class Publisher:
         if self.fenced:
             self._counters.dropped(lane, "fenced")
             return
+        if lane == LOW.name and self.flow.shed_low:
+            self._counters.dropped(lane, "flow")
+            return
         message = Message(kind, data, t_ms=time.time() * 1000)
         self._counters.dropped(lane, "buffer_full", self._lanes[lane][1].put(message))
         if self._idle:
@@ -117,7 +132,7 @@ class Publisher:
             return
         dropped = self._frames.put(Outgoing(data, time.time() * 1000, layers, partial))
         if dropped:
-            self._counters.dropped(HIGH.name, "superseded", dropped)
+            self._counters.dropped(HIGH.name, "superseded" if self.flow.max_rate_hz is None else "flow", dropped)
         if self._idle:
             self._wake.set()
 
@@ -211,7 +226,8 @@ class Publisher:
         """Make sure that the server still knows the run and that nobody newer publishes it."""
         self._next_tick = time.monotonic() + TICK_S
         client = self._link.client()
-        added = client.sadd(keys.RUNS, self._run)
+        # Asked first, for a server without memory left refuses even an SADD that changes nothing.
+        added = 0 if client.sismember(keys.RUNS, self._run) else client.sadd(keys.RUNS, self._run)
         newest = client.hget(keys.producers(self._run), self._producer)
         if newest is not None and int(newest) > self.epoch:
             raise Fenced(f"producer {self._producer!r} of run {self._run!r}", self.epoch, int(newest))
@@ -222,6 +238,29 @@ class Publisher:
             messages = [Message(kind, data, t_ms=now_ms) for kind, data in self._announce()]
             self._lanes[CRITICAL.name][1].put_first(messages)
             log.warning("run_announced_again", run=self._run, reason="the server does not know it any more")
+        self._obey(flow.from_fields(client.hgetall(keys.flow(self._run))))
+
+    def _obey(self, wanted: Flow) -> None:
+        """Take the run's flow state; its beginning and its end are told once."""
+        before, self.flow = self.flow, wanted
+        if wanted.max_rate_hz is None:
+            self._pace = None
+        elif self._pace is None or self._pace.per_s != wanted.max_rate_hz:
+            self._pace = Bucket(wanted.max_rate_hz, 1)
+        if (before.state == "ok") == (wanted.state == "ok"):
+            return
+        if wanted.state == "ok":
+            log.info("flow_free", run=self._run)
+            self._tell("info", "frames are sent at full rate again")
+            return
+        log.warning("flow_limited", run=self._run, state=wanted.state, max_hz=wanted.max_rate_hz, reason=wanted.reason)
+        limit = {None: "bulk is not sent", 0.0: "no frames are sent"}.get(
+            wanted.max_rate_hz, f"frames are sent less often, at most {wanted.max_rate_hz} times a second"
+        )
+        self._tell("warning", f"{limit}: {wanted.reason}")
+
+    def _tell(self, level: str, text: str) -> None:
+        self.put(CRITICAL.name, "status", encode({"level": level, "text": text, "time_s": self._time_s()}))
 
     def _begin_epoch(self, by: int = 1) -> None:
         self.epoch = int(self._link.client().hincrby(keys.producers(self._run), self._producer, by))
@@ -237,7 +276,8 @@ class Publisher:
         return self._send_lossless(*normal) or sent
 
     def _send_lossless(self, lane: Lane, replay: Replay) -> bool:
-        if time.monotonic() < self._full_until.get(lane.name, 0.0):
+        now = time.monotonic()
+        if now < self._full_until.get(lane.name, 0.0) or self._message_rate.wait_s(now):
             return False
         if not replay.due(time.time() * 1000, self._batch, 0.0 if self._deadline is not None else self._batch_ms):
             return False
@@ -247,7 +287,12 @@ class Publisher:
         if not batch:
             return False
         call = append.call(self._run, lane, self._producer, self.epoch, seq, batch)
-        answer = append.answer(scripts.run_sync(self._link.client(), call))
+        try:
+            answer = append.answer(scripts.run_sync(self._link.client(), call))
+        except redis.exceptions.OutOfMemoryError:
+            self._without_memory(lane)
+            return False
+        self._message_rate.take(len(batch))
         if answer.status == "fenced":
             raise Fenced(f"producer {self._producer!r} of run {self._run!r}", self.epoch, answer.seq)
         if answer.status == "gap":
@@ -268,16 +313,45 @@ class Publisher:
         return True
 
     def _send_frame(self) -> bool:
+        if not len(self._frames) or not self._may_send_frame():
+            return False
         frame = self._frames.take()
         if frame is None:
             return False
         message = Message("frame", frame.data, "msgpack", frame.t_ms, self._producer, self.epoch, frame.seq)
         stream = keys.lane(self._run, HIGH.name)
-        self._link.client().xadd(stream, message.to_fields(), maxlen=HIGH.max_entries, approximate=True)
+        try:
+            self._link.client().xadd(stream, message.to_fields(), maxlen=HIGH.max_entries, approximate=True)
+        except redis.exceptions.OutOfMemoryError:
+            self._frames.done()
+            self._counters.dropped(HIGH.name, "oom")
+            self._without_memory(HIGH)
+            return False
         self._frames.done()
+        self._memory_refused = False
         self._counters.published(HIGH.name)
         self._tell_waiting()
         return True
+
+    def _may_send_frame(self) -> bool:
+        """Whether the rates allow a frame now, which is then counted; the last one of all is always sent."""
+        now = time.monotonic()
+        if now < self._full_until.get(HIGH.name, 0.0):
+            return False
+        rates = [rate for rate in (self._frame_rate, self._pace) if rate is not None]
+        if any(rate.wait_s(now) for rate in rates) and not self._closing():
+            return False
+        for rate in rates:
+            rate.take()
+        return True
+
+    def _without_memory(self, lane: Lane) -> None:
+        """The server has reached its `maxmemory`: try this lane again later; the critical one is still taken."""
+        self._full_until[lane.name] = time.monotonic() + NO_MEMORY_WAIT_S
+        if not self._memory_refused:
+            self._memory_refused = True
+            remedy = "raise maxmemory; the critical lane goes on, other messages wait, frames are dropped"
+            log.warning("server_without_memory", run=self._run, lane=lane.name, remedy=remedy)
 
     def _tell_waiting(self) -> None:
         self._awake_until = time.monotonic() + BUSY_S

@@ -18,6 +18,7 @@ from lanecast.broker import keys, wire
 from lanecast.broker.checks import a_name
 from lanecast.broker.connect import DEFAULT_URL
 from lanecast.broker.errors import InvalidMessage
+from lanecast.broker.flow import Flow
 from lanecast.broker.lanes import CRITICAL, HIGH, NORMAL
 from lanecast.producer import payloads
 from lanecast.producer.listener import Listener
@@ -94,6 +95,7 @@ class Run:
             batch_ms=batch_ms,
             announce=self._announcement,
             on_fenced=self._listener.stop,
+            time_s=lambda: self._time(None),
         )
         self._lock = threading.Lock()
         self._step = 0
@@ -298,6 +300,14 @@ class Run:
         if self._forked is not None:
             return Stats({}, self._forked.snapshot()[1], {}, 0, connected=False, epoch=0, fenced=False)
         return self._publisher.stats()
+
+    @property
+    def flow(self) -> Flow:
+        """What the run may send now: `state` (`ok`, `shed`, `slow`, `stop_bulk`), `max_rate_hz`, `reason`.
+
+        It is obeyed without the simulation's help; one that makes fewer frames meanwhile saves itself the work.
+        """
+        return self._publisher.flow
 
     def _away(self, lane: str) -> bool:
         if self._forked is not None:

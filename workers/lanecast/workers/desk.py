@@ -14,8 +14,10 @@ from typing import Any, Final
 import structlog
 
 from lanecast.broker import demand, messages, payloads, wire
+from lanecast.broker.backlog import Alarm, threshold
 from lanecast.broker.commit import Commit
 from lanecast.broker.errors import InvalidMessage
+from lanecast.broker.flow import REFRESH_S, Load, Policy
 from lanecast.broker.lanes import LANES
 from lanecast.broker.payloads import Control, Frame, Image, Lifecycle, Payload, Result, Scene, Status
 from lanecast.broker.runs import RunInfo
@@ -88,6 +90,9 @@ class Desk:
         self._warnings = Budget(per_s=0.2, burst=3)
         self._traces = Budget(per_s=0.2, burst=3)
         self._retries = Retries()
+        self._flow = Policy()
+        self._flow_due = 0.0
+        self._alarm = Alarm(threshold("in:critical"))
         self._log_lines = Budget(per_s=20, burst=100)
         self._log = log.bind(run=run, epoch=epoch)
 
@@ -162,6 +167,24 @@ class Desk:
         elif state in LOSABLE and self.vigil.lost(now):
             self._log.warning("producer_lost", producer=self.bulletin.info.producer)
             self._edit(now_ms, state="lost")
+
+    def weigh(self, load: Load, now: float, now_ms: float) -> None:
+        """Take a measurement of the run: decide what its publishers may send, and warn of a critical lane that lags."""
+        before = self._flow.flow
+        flow = self._flow.update(load, now)
+        if flow != before or (flow.state != "ok" and now >= self._flow_due):
+            self._flow_due = now + REFRESH_S
+            self._commit.flow(flow)
+        if flow.state != before.state:
+            self._count(f"flow:{flow.state}")
+            self._log.warning("flow", state=flow.state, max_rate_hz=flow.max_rate_hz, reason=flow.reason)
+        entries, age_s = load.lanes.get("critical", (0, 0.0))
+        if self._alarm.update(entries, age_s, now):
+            raised = self._alarm.raised
+            late = f"control and status messages are read late: {entries:,} are waiting, the oldest for {age_s:.1f} s"
+            text = late if raised else "control and status messages are read in time again"
+            self.bulletin.status(Status("warning" if raised else "info", text, self.state.time_s), now_ms)
+            self._log.warning("critical_lag", raised=raised, entries=entries, age_s=round(age_s, 1))
 
     def deadline(self) -> float:
         """When there is something to do though nothing has come; infinity if never."""

@@ -17,13 +17,14 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from lanecast.broker import demand, keys, lease, scripts, tasks
+from lanecast.broker import demand, keys, lag, lease, scripts, tasks
 from lanecast.broker.commit import Commit
 from lanecast.broker.errors import Fenced
 from lanecast.broker.lanes import LANES
 from lanecast.workers import reading
 from lanecast.workers.bulletin import Bulletin
 from lanecast.workers.desk import Desk
+from lanecast.workers.effort import Effort
 from lanecast.workers.entries import Entry, parse_id
 from lanecast.workers.errors import Damaged, WentBack
 from lanecast.workers.outage import Outage, is_transient, pause_s
@@ -38,6 +39,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 LOOK_S: Final = 0.5
+WEIGH_S: Final = 1.0
 HALF_TTL_S: Final = lease.TTL_MS / 2000
 LAST_WORDS_S: Final = 1.5
 _GROUP_IS_MISSING: Final = ("NOGROUP", "requires the key to exist")
@@ -80,6 +82,8 @@ class Owner:
         self._demand_cursor = "0-0"
         self._tick_at = -math.inf
         self._look_at = -math.inf
+        self._weigh_at = -math.inf
+        self._effort = Effort()
         self._log = log.bind(run=run, epoch=epoch)
 
     @property
@@ -147,16 +151,20 @@ class Owner:
         """Wait for something to do, do it, commit."""
         try:
             await self._await_work(desk)
+            self._effort.begin(time.monotonic())
             if self._fenced is not None:
                 raise self._fenced
             await self._gather(desk)
             if time.monotonic() >= self._look_at:
                 await self._look(desk)
+            if time.monotonic() >= self._weigh_at:
+                await self._weigh(desk)
             await self._handle(desk)
             now = time.monotonic()
             commit = desk.finish(now, self._now_ms(now))
             if commit is not None:
                 await self._commit(commit)
+            self._effort.end(time.monotonic())
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -267,6 +275,15 @@ class Owner:
             if not self._hand.get(lane):
                 desk.survey(lane, stream.added, stream.length)
 
+    async def _weigh(self, desk: Desk) -> None:
+        """Measure how far behind the run is and how full the server, for the desk to decide what may be sent."""
+        self._weigh_at = time.monotonic() + WEIGH_S
+        gauge = await lag.of_inputs(self._client, self.run)
+        now = time.monotonic()
+        load = self._effort.load(gauge, desk.state.read.get("high", 0), now)
+        if load is not None:
+            desk.weigh(load, now, gauge.now_ms)
+
     async def _commit(self, commit: Commit) -> None:
         """Make a commit, however often it must be sent.
 
@@ -318,6 +335,7 @@ class Owner:
                 if not is_transient(error):
                     raise
                 self._outage.down(error)
+                self._effort.forget()
             else:
                 self._outage.up()
                 return result

@@ -1,4 +1,8 @@
-"""The Lua scripts of the contract, each a documented file in this folder, and how to call them."""
+"""The Lua scripts of the contract, each a documented file in this folder, and how to call them.
+
+A server that has reached its `maxmemory` refuses whatever would need more of it. Scripts that keep a run under control
+carry the flag `allow-oom`: what they write is small or bounded, and a commit frees more than it takes.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +35,15 @@ class Call:
     args: Sequence[Word]
 
 
-def load(package: str, name: str) -> Script:
-    """The script `name.lua` in the folder of a package."""
-    text = resources.files(package).joinpath(f"{name}.lua").read_text("utf-8")
+def load(package: str, name: str, head: str = "") -> Script:
+    """The script `name.lua` in the folder of a package; `head` is put before it."""
+    text = head + resources.files(package).joinpath(f"{name}.lua").read_text("utf-8")
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 APPEND: Final = load(__name__, "append")
+APPEND_ALWAYS: Final = load(__name__, "append", "#!lua flags=allow-oom\n")
+"""For the critical lane: control goes on while the server has no memory left."""
 LEASE: Final = load(__name__, "lease")
 COMMIT: Final = load(__name__, "commit")
 HEARTBEAT: Final = load(__name__, "heartbeat")
@@ -45,6 +51,7 @@ COMMAND: Final = load(__name__, "command")
 GAUGE: Final = load(__name__, "gauge")
 LIVING: Final = load(__name__, "living")
 DEAD: Final = load(__name__, "dead")
+DEMAND: Final = load(__name__, "demand")
 
 
 def run_sync(client: Any, call: Call) -> Any:

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Send a command to the producer of a run, once, however often it is asked for.
 --
 -- KEYS[1]  string   lc:{RUN}:cmd:COMMAND_ID    empty while under way, then the result as JSON

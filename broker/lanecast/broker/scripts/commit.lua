@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Everything that one step of a run's owner changes, at once or not at all.
 --
 -- KEYS[1]  hash     lc:{RUN}:lease         the lease that must be held

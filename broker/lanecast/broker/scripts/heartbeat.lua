@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Say that a worker or a gateway is alive, and learn who else is.
 --
 -- KEYS[1]  zset     lc:workers or lc:gateways    id -> time of the last heartbeat, Unix ms of this server's clock

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Take, keep or give back the lease of a run.
 --
 -- KEYS[1]  hash     lc:{RUN}:lease    owner, epoch; with a TTL
