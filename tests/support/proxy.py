@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 CHUNK = 65_536
-_REPLICA, _SENTINEL = (b"REPLCONF", b"PSYNC"), (b"sentinel-",)
+_REPLICA, _SENTINEL = b"\r\nREPLCONF\r\n", b"\r\nsentinel-"
 
 
 @dataclass
@@ -127,7 +127,7 @@ class Proxy:
     async def _pump(self, link: _Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, up: bool) -> None:
         with contextlib.suppress(OSError, _Reset):
             while data := await source.read(CHUNK):
-                if up and not link.who:
+                if up and link.who in ("", "client"):  # a replica only pings at first
                     link.who = _who(data)
                 await (self._spoil(link, data, sink, up=up) if link.who == "client" else self._spare(link, data, sink))
 
@@ -170,7 +170,6 @@ class Proxy:
                 writer.transport.abort()
 
 
-def _who(first: bytes) -> str:
-    if any(word in first for word in _SENTINEL):
-        return "sentinel"
-    return "replica" if any(word in first for word in _REPLICA) else "client"
+def _who(said: bytes) -> str:
+    """Whose link it is on which this was sent."""
+    return "sentinel" if _SENTINEL in said else "replica" if _REPLICA in said else "client"

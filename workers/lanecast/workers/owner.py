@@ -20,7 +20,7 @@ import structlog
 from lanecast.broker import demand, keys, lag, lease, scripts, tasks
 from lanecast.broker.commit import Commit
 from lanecast.broker.errors import Fenced
-from lanecast.broker.lanes import LANES
+from lanecast.broker.lanes import LANES, LOW
 from lanecast.workers import reading
 from lanecast.workers.bulletin import Bulletin
 from lanecast.workers.desk import Desk
@@ -42,6 +42,8 @@ LOOK_S: Final = 0.5
 WEIGH_S: Final = 1.0
 HALF_TTL_S: Final = lease.TTL_MS / 2000
 LAST_WORDS_S: Final = 1.5
+LOW_AT_ONCE: Final = 16
+"""Messages of the lane `low` between two looks at those above it."""
 _GROUP_IS_MISSING: Final = ("NOGROUP", "requires the key to exist")
 
 
@@ -230,6 +232,9 @@ class Owner:
         ready = {lane for lane, entries in self._hand.items() if entries and not desk.waits(lane, now)}
         for lane in self._priority.turn(ready, self._full & ready):
             entries = self._hand.pop(lane)
+            if lane == LOW.name and len(entries) > LOW_AT_ONCE:  # what is critical may come in between
+                self._hand[lane] = entries[LOW_AT_ONCE:]
+                entries = entries[:LOW_AT_ONCE]
             more = lane in self._full
             self._full.discard(lane)
             names: dict[str, str] = {}
