@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from lanecast.broker import append, keys, messages, scripts, wire
+from lanecast.broker import append, keys, lag, messages, scripts, wire
 from lanecast.broker.lanes import CRITICAL, LANES, LOW, NORMAL
 from lanecast.broker.wire import Message
 from lanecast.ops.bench.machine import child, server
@@ -132,14 +132,12 @@ class _Probe:
     def normal_behind(self, within_s: float = 0.0) -> int:
         """Messages of the lane `normal` that are not handled yet; waits for them as long as it may."""
         deadline = time.monotonic() + within_s
-        key = keys.lane(RUN, NORMAL.name)
+        stream = f"in:{NORMAL.name}"
         while True:
-            cursor: Any = self._client.hget(keys.checkpoint(RUN), f"cursor:{NORMAL.name}")
-            behind: Any = scripts.run_sync(
-                self._client, scripts.Call(scripts.COUNT, (key,), (cursor or b"0-0", 100_000))
-            )
-            if not behind[0] or time.monotonic() >= deadline:
-                return int(behind[0])
+            reply = scripts.run_sync(self._client, lag.call(RUN, [stream]))
+            behind = sum(row.entries for row in lag.answer(RUN, [stream], reply).lags)
+            if not behind or time.monotonic() >= deadline:
+                return behind
             time.sleep(0.01)
 
     def _append(self, lane: str, kind: str, payload: dict[str, Any]) -> None:
