@@ -11,6 +11,7 @@ Only this thread uses the connection.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -21,14 +22,14 @@ import structlog
 
 from lanecast.broker import append, flow, keys, scripts
 from lanecast.broker.errors import Fenced, InvalidMessage
-from lanecast.broker.flow import OK, Flow
+from lanecast.broker.flow import Flow
 from lanecast.broker.lanes import CRITICAL, HIGH, LOW, NORMAL, Lane
-from lanecast.broker.rates import FRAMES_PER_S, MESSAGES_PER_S, Bucket
 from lanecast.broker.wire import Message, encode
 from lanecast.producer.backoff import Backoff
 from lanecast.producer.buffers import Newest, Outgoing, Replay
 from lanecast.producer.link import AWAY, Link
 from lanecast.producer.stats import Counters, Stats
+from lanecast.producer.throttle import Throttle
 
 POLL_S: Final = 0.002
 """How often the buffers are looked at while the simulation publishes: waking this thread costs the simulation 10-24 us
@@ -78,10 +79,7 @@ class Publisher:
         """
         self.epoch = 0
         self.fenced = False
-        self.flow = OK
-        self._pace: Bucket | None = None
-        self._frame_rate = Bucket(FRAMES_PER_S)
-        self._message_rate = Bucket(MESSAGES_PER_S)
+        self._throttle = Throttle()
         self._memory_refused = False
         self._run = run
         self._producer = producer
@@ -107,6 +105,11 @@ class Publisher:
         self._deadline: float | None = None
         self._last_words: Callable[[Any], None] | None = None
         self._thread = threading.Thread(target=self._work, name=f"lanecast-publish-{run}", daemon=True)
+
+    @property
+    def flow(self) -> Flow:
+        """What may be sent now."""
+        return self._throttle.flow
 
     def start(self) -> None:
         """Start the thread."""
@@ -242,24 +245,11 @@ class Publisher:
 
     def _obey(self, wanted: Flow) -> None:
         """Take the run's flow state; its beginning and its end are told once."""
-        before, self.flow = self.flow, wanted
-        if wanted.max_rate_hz is None:
-            self._pace = None
-        elif self._pace is None or self._pace.per_s != wanted.max_rate_hz:
-            self._pace = Bucket(wanted.max_rate_hz, 1)
-        if (before.state == "ok") == (wanted.state == "ok"):
+        told = self._throttle.obey(wanted)
+        if told is None:
             return
-        if wanted.state == "ok":
-            log.info("flow_free", run=self._run)
-            self._tell("info", "frames are sent at full rate again")
-            return
-        log.warning("flow_limited", run=self._run, state=wanted.state, max_hz=wanted.max_rate_hz, reason=wanted.reason)
-        limit = {None: "bulk is not sent", 0.0: "no frames are sent"}.get(
-            wanted.max_rate_hz, f"frames are sent less often, at most {wanted.max_rate_hz} times a second"
-        )
-        self._tell("warning", f"{limit}: {wanted.reason}")
-
-    def _tell(self, level: str, text: str) -> None:
+        level, text = told
+        log.log(logging.getLevelName(level.upper()), "flow", run=self._run, state=wanted.state, text=text)
         self.put(CRITICAL.name, "status", encode({"level": level, "text": text, "time_s": self._time_s()}))
 
     def _begin_epoch(self, by: int = 1) -> None:
@@ -277,7 +267,7 @@ class Publisher:
 
     def _send_lossless(self, lane: Lane, replay: Replay) -> bool:
         now = time.monotonic()
-        if now < self._full_until.get(lane.name, 0.0) or self._message_rate.wait_s(now):
+        if now < self._full_until.get(lane.name, 0.0) or not self._throttle.may_send_messages(now):
             return False
         if not replay.due(time.time() * 1000, self._batch, 0.0 if self._deadline is not None else self._batch_ms):
             return False
@@ -292,7 +282,9 @@ class Publisher:
         except redis.exceptions.OutOfMemoryError:
             self._without_memory(lane)
             return False
-        self._message_rate.take(len(batch))
+        self._throttle.take_messages(len(batch))
+        if lane is not CRITICAL:
+            self._memory_refused = False
         if answer.status == "fenced":
             raise Fenced(f"producer {self._producer!r} of run {self._run!r}", self.epoch, answer.seq)
         if answer.status == "gap":
@@ -313,7 +305,10 @@ class Publisher:
         return True
 
     def _send_frame(self) -> bool:
-        if not len(self._frames) or not self._may_send_frame():
+        now = time.monotonic()
+        if not len(self._frames) or now < self._full_until.get(HIGH.name, 0.0):
+            return False
+        if not self._throttle.take_frame(now, last=self._closing()):
             return False
         frame = self._frames.take()
         if frame is None:
@@ -331,18 +326,6 @@ class Publisher:
         self._memory_refused = False
         self._counters.published(HIGH.name)
         self._tell_waiting()
-        return True
-
-    def _may_send_frame(self) -> bool:
-        """Whether the rates allow a frame now, which is then counted; the last one of all is always sent."""
-        now = time.monotonic()
-        if now < self._full_until.get(HIGH.name, 0.0):
-            return False
-        rates = [rate for rate in (self._frame_rate, self._pace) if rate is not None]
-        if any(rate.wait_s(now) for rate in rates) and not self._closing():
-            return False
-        for rate in rates:
-            rate.take()
         return True
 
     def _without_memory(self, lane: Lane) -> None:
