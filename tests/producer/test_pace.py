@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from lanecast.producer.backoff import LONGEST_S, Backoff
 from lanecast.producer.pace import Pace
 from lanecast.producer.sumo_scene import at_end, middle
 from lanecast.producer.sumo_world import ScenarioNotFound, find_scenario
@@ -32,15 +31,6 @@ def test_another_rate_counts_from_now() -> None:
     pace = Pace(1, 0.0)
     pace.change(100, 0.5)
     assert pace.wait_s(0.5) == pytest.approx(0.01)
-
-
-def test_a_backoff_grows_to_a_second_and_begins_again() -> None:
-    backoff = Backoff()
-    waits = [backoff.next_s() for _ in range(20)]
-    assert waits[0] <= 0.05
-    assert all(LONGEST_S / 2 <= wait <= LONGEST_S for wait in waits[8:])
-    backoff.reset()
-    assert backoff.next_s() <= 0.05
 
 
 def test_a_signal_stands_beside_the_end_of_its_lane() -> None:

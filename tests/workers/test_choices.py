@@ -16,7 +16,7 @@ from lanecast.workers.audience import Audience
 from lanecast.workers.budget import Budget
 from lanecast.workers.entries import Entry
 from lanecast.workers.newest import Picked, pick
-from lanecast.workers.outage import Outage, pause_s
+from lanecast.workers.outage import Outage
 from lanecast.workers.priority import GUARD, Priority
 from lanecast.workers.stats import Stats
 from lanecast.workers.vigil import LOST_AFTER_S, Vigil
@@ -158,8 +158,3 @@ def test_an_outage_is_said_once_and_what_trails_behind_it_is_not_another(monkeyp
         now[0] += passed_s
         outage.down(ConnectionError("gone"))
     assert stats.totals["outages"] == 3
-
-
-@pytest.mark.parametrize("attempt", [1, 2, 5, 50, 10_000])
-def test_a_pause_is_never_longer_than_half_a_second(attempt: int) -> None:
-    assert 0 < pause_s(attempt) <= 0.5

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 import redis
 import structlog
 
+from lanecast.broker.backoff import Backoff
 from lanecast.broker.connect import BLOCK_MS, TRANSIENT
 
 COUNT: Final = 128
-BACKOFF_MAX_S: Final = 1.0
+FIRST_S: Final = 0.02
+LONGEST_S: Final = 1.0
 WAKE_AGAIN_S: Final = 0.01
 
 log = structlog.get_logger()
@@ -91,7 +92,7 @@ class Channel:
 
     async def run(self) -> None:
         """Read as long as it is wanted."""
-        backoff_s = 0.02
+        backoff = Backoff(FIRST_S, LONGEST_S)
         while self.wanted:
             server: Any = None
             reading: Any = None
@@ -101,7 +102,7 @@ class Channel:
                 self._client_id = await reading.client_id()
                 await self._on_connected(list(self._sources.values()))
                 self._on_up(self)
-                backoff_s = 0.02
+                backoff.reset()
                 while self.wanted:
                     await self._read_once(server, reading)
             except (*TRANSIENT, redis.ResponseError) as error:
@@ -110,8 +111,7 @@ class Channel:
             finally:
                 await self._hang_up(reading, server)
             if self.wanted:
-                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))
-                backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
+                await asyncio.sleep(backoff.next_s())
 
     async def _hang_up(self, *clients: Any) -> None:
         self._blocked = None

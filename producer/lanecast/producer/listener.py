@@ -15,10 +15,10 @@ import redis
 import structlog
 
 from lanecast.broker import commands, keys
+from lanecast.broker.backoff import Backoff
 from lanecast.broker.commands import Command
 from lanecast.broker.connect import BLOCK_MS
 from lanecast.broker.errors import InvalidMessage
-from lanecast.producer.backoff import Backoff
 from lanecast.producer.link import AWAY, Link
 
 ALIVE_MS: Final = 3_000

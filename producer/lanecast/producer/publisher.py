@@ -21,11 +21,11 @@ import redis
 import structlog
 
 from lanecast.broker import append, flow, keys, scripts
+from lanecast.broker.backoff import Backoff
 from lanecast.broker.errors import Fenced, InvalidMessage
 from lanecast.broker.flow import Flow
 from lanecast.broker.lanes import CRITICAL, HIGH, LOW, NORMAL, Lane
 from lanecast.broker.wire import Message, encode
-from lanecast.producer.backoff import Backoff
 from lanecast.producer.buffers import Newest, Outgoing, Replay
 from lanecast.producer.link import AWAY, Link
 from lanecast.producer.stats import Counters, Stats

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from typing import Final
 
@@ -11,6 +10,7 @@ import redis
 import structlog
 
 from lanecast.broker import connect
+from lanecast.broker.backoff import Backoff
 from lanecast.workers.stats import Stats
 
 log = structlog.get_logger()
@@ -39,9 +39,9 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, redis.ResponseError) and str(error).startswith(_REFUSALS)
 
 
-def pause_s(attempt: int) -> float:
-    """How long to wait before attempt number `attempt` (from 1): doubling up to half a second, with jitter."""
-    return random.uniform(0.5, 1.0) * min(LONGEST_S, FIRST_S * 2.0 ** min(attempt, 10))
+def backoff() -> Backoff:
+    """How a worker waits for its server: briefly, for its leases run out."""
+    return Backoff(FIRST_S, LONGEST_S)
 
 
 class Outage:

@@ -27,7 +27,7 @@ from lanecast.workers.desk import Desk
 from lanecast.workers.effort import Effort
 from lanecast.workers.entries import Entry, parse_id
 from lanecast.workers.errors import Damaged, WentBack
-from lanecast.workers.outage import Outage, is_transient, pause_s
+from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.priority import Priority
 from lanecast.workers.render import Renderers
 from lanecast.workers.settings import WorkerSettings
@@ -330,10 +330,10 @@ class Owner:
 
     async def _patiently(self, operation: Callable[[], Awaitable[T]]) -> T:
         """The outcome of an operation that may be repeated, once the server does it."""
-        attempt = 0
+        waits, again = backoff(), False
         while True:
             try:
-                if attempt and self._desk is not None:
+                if again and self._desk is not None:
                     await self._check(self._desk)
                 result = await operation()
             except Exception as error:
@@ -344,8 +344,8 @@ class Owner:
             else:
                 self._outage.up()
                 return result
-            attempt += 1
-            await asyncio.sleep(pause_s(attempt))
+            again = True
+            await asyncio.sleep(waits.next_s())
             if self._fenced is not None:
                 raise self._fenced
             if self._stopping and self._desk is None:
@@ -357,7 +357,7 @@ class Owner:
         await self._stop_reading()
         self._hand.clear()
         self._full.clear()
-        await asyncio.sleep(pause_s(1))
+        await asyncio.sleep(backoff().next_s())
         if not self._stopping:
             await self._patiently(lambda: self._check(desk))
 

@@ -20,7 +20,7 @@ from lanecast.broker import keys, lease, runs, scripts, tasks
 from lanecast.broker.errors import Fenced
 from lanecast.broker.gateways import Reaper
 from lanecast.workers.errors import Damaged, WentBack
-from lanecast.workers.outage import Outage, is_transient, pause_s
+from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.owner import Owner
 from lanecast.workers.settings import WorkerSettings
 from lanecast.workers.stats import Stats
@@ -82,7 +82,7 @@ class Worker:
         self._log.info("worker_stopped")
 
     async def _rounds(self) -> None:
-        attempt = 0
+        waits = backoff()
         while True:
             try:
                 await self._round()
@@ -90,11 +90,10 @@ class Worker:
                 if not is_transient(error):
                     raise
                 self._outage.down(error)
-                attempt += 1
-                await asyncio.sleep(pause_s(attempt))
+                await asyncio.sleep(waits.next_s())
             else:
                 self._outage.up()
-                attempt = 0
+                waits.reset()
                 await asyncio.sleep(ROUND_S * random.uniform(0.8, 1.0))
 
     async def _round(self) -> None:
