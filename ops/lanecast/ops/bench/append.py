@@ -28,7 +28,8 @@ def measure(quick: bool) -> Result:
 
 def _row(url: str, batch: int, pipelined: int, messages: int) -> dict[str, Any]:
     with connect_sync(url) as client:
-        client.script_load(scripts.APPEND.text)
+        for script in (scripts.APPEND, scripts.APPEND_ALWAYS):
+            client.script_load(script.text)
         started, sent = time.perf_counter(), 0
         while sent < messages:
             run = f"append-{batch}-{pipelined}-{sent}"
