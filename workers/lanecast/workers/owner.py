@@ -42,7 +42,7 @@ LOOK_S: Final = 0.5
 WEIGH_S: Final = 1.0
 HALF_TTL_S: Final = lease.TTL_MS / 2000
 LAST_WORDS_S: Final = 1.5
-LOW_AT_ONCE: Final = 16
+LOW_AT_ONCE: Final = 4
 """Messages of the lane `low` between two looks at those above it."""
 _GROUP_IS_MISSING: Final = ("NOGROUP", "requires the key to exist")
 
