@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from tests.ops.test_cli import lanecast
-from tests.workers.rig import Publisher, Viewer, Workers, counts, eventually, workers
+from tests.workers.rig import Publisher, Viewer, Workers, counts, eventually
 
 from lanecast.broker import keys, wire
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def db(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def pool(redis_url: str, tmp_path: Path) -> Iterator[Workers]:
-    with workers(redis_url, tmp_path) as started:
-        yield started
 
 
 def test_a_letter_is_listed_shown_requeued_and_handled_though_its_number_was_taken(

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import redis
-from tests.workers.rig import Publisher, Viewer, Workers, cars, counts, eventually, info, owner, workers
+from tests.workers.rig import Publisher, Viewer, Workers, cars, counts, eventually, info, owner
 
 from lanecast.broker import keys
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def db(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def pool(redis_url: str, tmp_path: Path) -> Iterator[Workers]:
-    with workers(redis_url, tmp_path) as started:
-        yield started
 
 
 def test_a_run_that_only_publishes_frames_reaches_its_viewers(db: redis.Redis, pool: Workers) -> None:

@@ -32,18 +32,6 @@ from lanecast.broker.scripts import run_sync
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def db(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def pool(redis_url: str, tmp_path: Path) -> Iterator[Workers]:
-    with workers(redis_url, tmp_path) as started:
-        yield started
-
-
 class Simulation(threading.Thread):
     """Publishes a frame each 30 ms and a numbered status with every one, until told to end."""
 

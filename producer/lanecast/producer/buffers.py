@@ -44,11 +44,6 @@ class Replay:
     def __len__(self) -> int:
         return len(self._flight) + len(self._waiting)
 
-    @property
-    def acked(self) -> int:
-        """Number of the last message that the server has acknowledged."""
-        return self._acked
-
     def put(self, message: Message) -> int:
         """Take a message; returns how many had to be dropped for it, the oldest of those never sent."""
         size = len(message.data)
