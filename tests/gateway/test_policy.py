@@ -11,29 +11,44 @@ BEHIND, WELL, CANNOT_DECODE = Signs(behind=True), Signs(), Signs(decode_ms=80.0)
 
 
 def test_auto_starts_at_the_best_tier_and_a_named_one_where_it_was_named() -> None:
-    assert start("auto", 5.0) == TierState("high", 5.0)
+    assert start("auto", 5.0) == TierState("ultra", 5.0)
     assert start("low", 5.0) == TierState("low", 5.0)
 
 
 @pytest.mark.parametrize(
     ("state", "signs", "now_s", "tier", "hold_s"),
     [
-        pytest.param(TierState("high", 0), WELL, 100, "high", HOLD_S, id="all is well"),
-        pytest.param(TierState("high", 0), BEHIND, 2, "low", HOLD_S, id="down at the first sign"),
-        pytest.param(TierState("high", 0), CANNOT_DECODE, 2, "low", HOLD_S, id="down when the viewer cannot decode"),
-        pytest.param(TierState("high", 0), Signs(decode_ms=10), 2, "high", HOLD_S, id="a quick viewer stays"),
+        pytest.param(TierState("ultra", 0), WELL, 100, "ultra", HOLD_S, id="all is well"),
+        pytest.param(TierState("high", 0), BEHIND, 2, "medium", HOLD_S, id="down at the first sign"),
+        pytest.param(TierState("high", 0), CANNOT_DECODE, 2, "medium", HOLD_S, id="down when the viewer cannot decode"),
+        pytest.param(TierState("ultra", 0), Signs(decode_ms=10), 2, "ultra", HOLD_S, id="a quick viewer stays"),
         pytest.param(TierState("high", 0), BEHIND, 0.5, "high", HOLD_S, id="the first keyframe takes its time"),
         pytest.param(TierState("low", 0), WELL, HOLD_S - 0.1, "low", HOLD_S, id="not up before the hold time"),
-        pytest.param(TierState("low", 0), WELL, HOLD_S, "high", HOLD_S, id="up after the hold time"),
-        pytest.param(TierState("low", 0), BEHIND, 100, "low", HOLD_S, id="there is nothing below the lowest"),
+        pytest.param(TierState("low", 0), WELL, HOLD_S, "medium", HOLD_S, id="up after the hold time"),
+        pytest.param(TierState("ultra_low", 0), BEHIND, 100, "ultra_low", HOLD_S, id="nothing is below the lowest"),
         pytest.param(
-            TierState("high", 0, HOLD_S, probing=True), BEHIND, 0.5, "low", 2 * HOLD_S, id="a failed probe costs time"
+            TierState("high", 0, HOLD_S, probing=True),
+            BEHIND,
+            0.5,
+            "medium",
+            2 * HOLD_S,
+            id="a failed probe costs time",
         ),
         pytest.param(
-            TierState("high", 0, HOLD_S, probing=True), BEHIND, PROBE_S, "low", HOLD_S, id="a probe that held is over"
+            TierState("high", 0, HOLD_S, probing=True),
+            BEHIND,
+            PROBE_S,
+            "medium",
+            HOLD_S,
+            id="a probe that held",
         ),
         pytest.param(
-            TierState("high", 0, HOLD_MAX_S, probing=True), BEHIND, 1, "low", HOLD_MAX_S, id="the hold time is bounded"
+            TierState("high", 0, HOLD_MAX_S, probing=True),
+            BEHIND,
+            1,
+            "medium",
+            HOLD_MAX_S,
+            id="holding is bounded",
         ),
     ],
 )
@@ -45,9 +60,9 @@ def test_the_tier_follows_what_was_measured(
 
 
 def test_falling_behind_at_the_lowest_tier_starts_the_hold_time_again() -> None:
-    state = decide(TierState("low", 0), BEHIND, 8)
-    assert decide(state, WELL, 8 + HOLD_S - 0.1).tier == "low"
-    assert decide(state, WELL, 8 + HOLD_S).tier == "high"
+    state = decide(TierState("ultra_low", 0), BEHIND, 8)
+    assert decide(state, WELL, 8 + HOLD_S - 0.1).tier == "ultra_low"
+    assert decide(state, WELL, 8 + HOLD_S).tier == "low"
 
 
 @given(st.lists(st.tuples(st.floats(0.05, 5), st.booleans()), max_size=200))

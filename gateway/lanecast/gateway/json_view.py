@@ -42,6 +42,10 @@ class JsonView:
             "layers": {name: _layer(layer) for name, layer in self._view.layers.items()},
             "metrics": self._view.metrics,
         }
+        sides = {name: {"cell": layer.cell} for name, layer in self._view.layers.items() if layer.cell is not None}
+        # A delta does not say them again, and here every frame is complete.
+        message |= {"lod": sides} if sides else {}
+        message |= {"left_out": self._view.left_out} if self._view.left_out else {}
         return outbound.encode(message, text=True)
 
 
