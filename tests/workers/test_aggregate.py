@@ -73,9 +73,9 @@ def test_a_partial_frame_updates_joins_and_lets_go() -> None:
     put_frame(
         state, 2, {"cars": [{"id": "c", "x": 9}, {"id": "d", "x": 8}]}, partial=True, gone={"cars": ["a", "nobody"]}
     )
-    assert list(numbers(state, "cars")) == ["b", "c", "d"]
-    assert column(state, "cars", "x") == [1.0, 9.0, 8.0]
-    assert column(state, "cars", "kind") == ["bus", "car", ""]
+    assert list(numbers(state, "cars")) == ["c", "b", "d"], "the last row takes the place of one who left"
+    assert column(state, "cars", "x") == [9.0, 1.0, 8.0]
+    assert column(state, "cars", "kind") == ["car", "bus", ""]
 
 
 def test_a_snapshot_stays_what_it_was() -> None:

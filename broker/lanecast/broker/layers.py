@@ -37,6 +37,17 @@ class LayerState:
     names: list[str] | None = None
 
 
+def all_different(ids: NDArray[np.uint32]) -> bool:
+    """Whether no id comes twice."""
+    if not len(ids):
+        return True
+    low, high = int(ids.min()), int(ids.max())
+    if high - low < DENSE_SPAN * len(ids) + 4096:
+        return int(np.count_nonzero(np.bincount(ids - np.uint32(low)))) == len(ids)
+    ordered = np.sort(ids)
+    return not bool((ordered[1:] == ordered[:-1]).any())
+
+
 def rows_of(ids: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.intp]:
     """For each of `wanted` its row in `ids` (unique), -1 where it is not there."""
     n = len(ids)

@@ -114,13 +114,12 @@ class _LayerChain:
         if (state.names is not None) != self._named or state.columns.keys() != self._columns.keys():
             return None
         step = self._follower.follow(self._ids, state.ids)
-        same_rows = step.stay is None and not step.fresh and step.order is None
         columns: dict[str, NDArray[Any]] = {}
         for name, values in state.columns.items():
             stored = self._columns[name]
             if not _continues(stored, values):
                 return None
-            if same_rows and stored.source is values.data:
+            if step.stands and stored.source is values.data:
                 continue
             now = quantize(values.data, stored)
             if now is None:

@@ -36,6 +36,11 @@ class Step:
     fresh: int
     order: NDArray[np.intp] | None
 
+    @property
+    def stands(self) -> bool:
+        """Whether nothing has happened: the same rows in the same order."""
+        return self.stay is None and not self.fresh and self.order is None
+
     def kept(self, data: NDArray[np.generic]) -> NDArray[np.generic]:
         """A column without the rows that were dropped."""
         return data if self.stay is None else data[self.stay]

@@ -11,6 +11,7 @@ from typing import Final
 BENCHES: Final = {
     "append": "small messages a second through the fenced append",
     "publish": "what publishing costs the simulation's thread",
+    "worker": "entity updates a second that one core of a worker takes, with five tiers in demand",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""
