@@ -12,6 +12,7 @@ BENCHES: Final = {
     "append": "small messages a second through the fenced append",
     "publish": "what publishing costs the simulation's thread",
     "worker": "entity updates a second that one core of a worker takes, with five tiers in demand",
+    "bytes": "what real traffic takes in each tier, against JSON rows, and how exact it is",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""
