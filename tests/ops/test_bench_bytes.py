@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,8 +25,8 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sizes(recording: Path) -> Iterator[dict[str, Size]]:
-    yield bench.follow(traffic.payloads_in(recording))
+def sizes(recording: Path) -> dict[str, Size]:
+    return bench.follow(traffic.payloads_in(recording))
 
 
 def test_a_recording_has_every_frame_of_its_time(recording: Path) -> None:
