@@ -168,6 +168,24 @@ def test_a_numbered_message_is_admitted_once_and_survives_a_checkpoint() -> None
     assert admitted(state, 9, epoch=1) == "fenced"
 
 
+def test_several_producers_feed_one_run_each_at_its_own_step() -> None:
+    state = RunState()
+    shown = []
+    for turn in range(1, 4):
+        assert (
+            put_frame(state, 100 + turn, {"cars": {"id": [1], "x": [turn]}}, producer="east", epoch=1, seq=turn) is None
+        )
+        shown.append((state.step, state.time_s))
+        assert put_frame(state, turn, {"boats": {"id": [7], "x": [-turn]}}, producer="west", epoch=1, seq=turn) is None
+        shown.append((state.step, state.time_s))
+    assert shown == sorted(shown), "within one life what is shown never goes back"
+    assert (column(state, "cars", "x"), column(state, "boats", "x")) == ([3.0], [-3.0])
+    assert put_frame(state, 1, {"boats": {"id": [7], "x": [9]}}, producer="west", epoch=1, seq=9) == "out_of_order"
+    assert put_frame(state, 1, {"boats": {"id": [7], "x": [9]}}, producer="west", epoch=2, seq=1) is None
+    assert (state.lives, state.step) == (2, 1), "a new life may begin at an earlier step"
+    assert (column(state, "cars", "x"), column(state, "boats", "x")) == ([3.0], [9.0])
+
+
 def test_a_hostile_producer_hits_a_limit_and_changes_nothing() -> None:
     state = RunState(Limits(layers=2, cells=100, strings=5_000, metrics=3))
     put_frame(state, 1, {"a": {"id": [1]}, "b": {"id": [1]}})
