@@ -28,6 +28,7 @@ from lanecast.workers.budget import Budget
 from lanecast.workers.bulletin import Bulletin, doing
 from lanecast.workers.entries import Entry
 from lanecast.workers.newest import pick
+from lanecast.workers.plugins import PluginFailed
 from lanecast.workers.render import Renderers, TierRenderer, View
 from lanecast.workers.retries import Retries
 from lanecast.workers.stats import Stats
@@ -265,6 +266,8 @@ class Desk:
             self._reject(lane, entry, error, now, now_ms)
         except Exception as error:  # noqa: BLE001
             # What nobody foresaw may pass (a model that is loading, a file that is locked), but must not stop the run.
+            if isinstance(error, PluginFailed):
+                self._count(f"failed:{error.kind}:{error.name}")
             if self._traces.take(now):
                 self._log.exception("message_failed", lane=lane, entry=entry.id, kind=message.kind)
             if LANES[lane].lossless and self._retries.again(lane, entry.id, now):
