@@ -161,7 +161,7 @@ def test_late_demand_on_a_paused_run_gets_a_keyframe_at_once(db: redis.Redis, po
 
 
 def test_metrics_travel_in_frames_though_no_layer_changes(db: redis.Redis, pool: Workers) -> None:
-    pool.start("w1")
+    pool.start("w1", processors="none")
     publisher, viewer = Publisher(db, "metrics"), Viewer(db, "metrics", "high")
     publisher.frame(1)
     viewer.until(lambda: viewer.steps["high"], "the frame")

@@ -271,6 +271,10 @@ class RunState:
         self.metrics = {}
         self._renewals += 1
 
+    def touch(self, now_ms: float) -> None:
+        """What follows from the state has changed, and viewers should see it: a new version, as old as `now_ms`."""
+        self._changed(Stamp(now_ms, now_ms))
+
     def to_bytes(self) -> bytes:
         """The state as it goes into a checkpoint, exact."""
         return _encoder.encode(

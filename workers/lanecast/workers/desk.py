@@ -26,9 +26,11 @@ from lanecast.workers.aggregate import RunState
 from lanecast.workers.audience import Audience
 from lanecast.workers.budget import Budget
 from lanecast.workers.bulletin import Bulletin, doing
-from lanecast.workers.entries import Entry
+from lanecast.workers.entries import Entry, kept_fields
 from lanecast.workers.newest import pick
 from lanecast.workers.plugins import PluginFailed
+from lanecast.workers.processing import Processing
+from lanecast.workers.processors import Context, Pipeline
 from lanecast.workers.render import Renderers, TierRenderer, View
 from lanecast.workers.retries import Retries
 from lanecast.workers.stats import Stats
@@ -43,7 +45,6 @@ CHECKPOINT_BYTES_PER_S: Final = 8_000_000
 DEAD_DATA_BYTES: Final = 64 * 1024
 DEAD_FIELDS: Final = 32
 DEAD_TEXT: Final = 500
-_FIELDS: Final = (b"kind", b"enc", b"v", b"t_ms", b"producer", b"epoch", b"seq", b"data")
 
 
 @dataclass(slots=True)
@@ -66,11 +67,12 @@ class Desk:
         vigil: over its producer.
         epoch: of the lease.
         checkpoint_s: how long a checkpoint may be behind.
+        pipeline: its processors; None means no processors.
     """
 
     def __init__(
         self, run: str, state: RunState, bulletin: Bulletin, place: Place, renderers: Renderers, vigil: Vigil,
-        stats: Stats, *, epoch: int, checkpoint_s: float,
+        stats: Stats, *, epoch: int, checkpoint_s: float, pipeline: Pipeline | None = None,
     ) -> None:  # fmt: skip
         self.state = state
         self.bulletin = bulletin
@@ -78,6 +80,7 @@ class Desk:
         self.vigil = vigil
         self.audience = Audience()
         self._renderers = renderers
+        self._processing = Processing(Pipeline((), Context(run)) if pipeline is None else pipeline, state, bulletin)
         self._run = run
         self._epoch = epoch
         self._stats = stats
@@ -190,6 +193,7 @@ class Desk:
     def deadline(self) -> float:
         """When there is something to do though nothing has come; infinity if never."""
         due = min(self._renderers.deadline(self._view()), self.audience.deadline, self._retries.deadline)
+        due = min(due, self._processing.deadline)
         return min(due, self._checkpoint_due) if self._unkept() else due
 
     def finish(self, now: float, now_ms: float, *, last: bool = False) -> Commit | None:
@@ -197,13 +201,17 @@ class Desk:
 
         `last` adds a checkpoint in any case: the next owner then needs no replay.
         """
-        self._tell_schema(now, now_ms)
         commit = self._commit
+        self._counts += self._processing.process(commit, now, now_ms)
+        self._tell_schema(now, now_ms)
         self._stats.add("lossless", self.bulletin.flush(commit, now_ms))
         self.audience.expire(now)
         self._renderers.watch(self.audience.tiers)
         view = self._view()
-        for renderer in self._renderers.due(view, now):
+        due = list(self._renderers.due(view, now))
+        if due:
+            view = self._processing.shown(view, now)
+        for renderer in due:
             self._render(commit, renderer, view, now, now_ms)
         self._renderers.pass_by(view)
         for name, by in self._counts.items():
@@ -215,6 +223,7 @@ class Desk:
         if last or (self._unkept() and now >= self._checkpoint_due):
             data = self.state.to_bytes()
             commit.checkpoint(data, self.place.cursors)
+            self._processing.keep(commit)
             self.place.kept = dict(self.place.cursors)
             self._checkpoint_due = now + max(self._checkpoint_s, len(data) / CHECKPOINT_BYTES_PER_S)
         if not commit:
@@ -286,6 +295,7 @@ class Desk:
         if reason is not None:
             self._count(f"dropped:{lane}:{reason}")
             return
+        self._processing.take(payload, entry.stamp(message), again=self.state.lives > lives)
         match payload:
             case Frame():
                 self._frame_taken(
@@ -331,7 +341,7 @@ class Desk:
         if version == self._schema_version or now < self._schema_due:
             return
         self._schema_version = version
-        schema = self.state.schema()
+        schema = self.state.schema() | self._processing.schema()
         if schema != self.bulletin.info.layers:
             self._schema_due = now + SCHEMA_GAP_S
             self._edit(now_ms, layers=schema)
@@ -364,7 +374,7 @@ class Desk:
         text = str(error) if isinstance(error, InvalidMessage) else f"this worker failed on it: {error!r}"
         self._count(f"rejected:{lane}:{cause}")
         self._stats.add("rejected")
-        kept, cut = _kept_fields(entry.fields)
+        kept, cut = kept_fields(entry.fields, DEAD_FIELDS, DEAD_DATA_BYTES)
         self._commit.dead(lane, entry.id, text[:DEAD_TEXT], kept, cut=cut)
         if self._warnings.take(now):
             more = self._warnings.forgive()
@@ -385,15 +395,3 @@ class Desk:
 
     def _unkept(self) -> bool:
         return self.place.cursors != self.place.kept
-
-
-def _kept_fields(fields: Mapping[bytes, bytes]) -> tuple[dict[bytes, bytes], bool]:
-    """What is kept of a message that was put aside, the fields of the wire first, and whether that is not all of it."""
-    names = [name for name in _FIELDS if name in fields]
-    names += [name for name in fields if name not in _FIELDS]
-    kept = {name[:64]: fields[name] for name in names[:DEAD_FIELDS]}
-    short = {
-        name: value if len(value) <= DEAD_DATA_BYTES else value[:1024] + b"... cut: too long to be kept"
-        for name, value in kept.items()
-    }
-    return short, short != fields

@@ -29,6 +29,7 @@ from lanecast.workers.entries import Entry, parse_id
 from lanecast.workers.errors import Damaged, WentBack
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.priority import Priority
+from lanecast.workers.processors import Context, Pipeline, chosen
 from lanecast.workers.render import Renderers
 from lanecast.workers.settings import WorkerSettings
 from lanecast.workers.stats import Stats
@@ -143,10 +144,12 @@ class Owner:
         self._stats.add("takeovers")
         self._log.info("run_taken", step=found.state.step, fresh=found.fresh)
         renderers = Renderers(self.epoch, self._settings.keyframe_s, found.state.version)
+        pipeline = Pipeline(chosen(self._settings.processors), Context(self.run, self._settings.significance))
+        pipeline.load(found.processors)
         vigil = Vigil(known=found.state.obeys, now=now)
         return Desk(
             self.run, found.state, bulletin, found.place, renderers, vigil, self._stats,
-            epoch=self.epoch, checkpoint_s=self._settings.checkpoint_s,
+            epoch=self.epoch, checkpoint_s=self._settings.checkpoint_s, pipeline=pipeline,
         )  # fmt: skip
 
     async def _turn(self, desk: Desk) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from lanecast.broker import logs
 from lanecast.broker.connect import connect
+from lanecast.workers.processors import PROCESSORS, chosen
 from lanecast.workers.reducers import REDUCERS
 from lanecast.workers.settings import WorkerSettings
 from lanecast.workers.worker import Worker
@@ -23,6 +24,8 @@ def serve(settings: WorkerSettings) -> None:
     """
     logs.configure(settings.log_level)
     REDUCERS.load()
+    PROCESSORS.load()
+    chosen(settings.processors)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,8 @@ class WorkerSettings(BaseSettings):
         checkpoint_s: how far a run's checkpoint may be behind.
         reap_s: how often groups of dead gateways are looked for; one is removed at the second look.
         stats_s: how often a line of counters is logged; 0 means never.
+        processors: which to use: `all`, `none`, names with commas; `-NAME` leaves one out. See docs/plugins.md.
+        significance: COLUMN or LAYER.COLUMN -> the change below which a value is not sent, for all runs.
         log_level: `debug`, `info`, `warning` or `error`.
     """
 
@@ -40,4 +43,6 @@ class WorkerSettings(BaseSettings):
     checkpoint_s: float = Field(default=1.0, gt=0, le=60)
     reap_s: float = Field(default=REAP_EVERY_S, gt=0)
     stats_s: float = Field(default=5.0, ge=0)
+    processors: str = "all"
+    significance: dict[str, Annotated[float, Field(ge=0)]] = {}
     log_level: str = "info"
