@@ -27,10 +27,12 @@ from lanecast.workers.audience import Audience
 from lanecast.workers.budget import Budget
 from lanecast.workers.bulletin import Bulletin, doing
 from lanecast.workers.entries import Entry, kept_fields
+from lanecast.workers.grading import Grading
 from lanecast.workers.newest import pick
 from lanecast.workers.plugins import PluginFailed
 from lanecast.workers.processing import Processing
 from lanecast.workers.processors import Context, Pipeline
+from lanecast.workers.quality import HIGH_PERFORMANCE, Measure, Preset
 from lanecast.workers.render import Renderers, TierRenderer, View
 from lanecast.workers.retries import Retries
 from lanecast.workers.stats import Stats
@@ -68,11 +70,13 @@ class Desk:
         epoch: of the lease.
         checkpoint_s: how long a checkpoint may be behind.
         pipeline: its processors; None means no processors.
+        preset: the limits of its quality.
     """
 
     def __init__(
         self, run: str, state: RunState, bulletin: Bulletin, place: Place, renderers: Renderers, vigil: Vigil,
         stats: Stats, *, epoch: int, checkpoint_s: float, pipeline: Pipeline | None = None,
+        preset: Preset = HIGH_PERFORMANCE,
     ) -> None:  # fmt: skip
         self.state = state
         self.bulletin = bulletin
@@ -95,6 +99,9 @@ class Desk:
         self._traces = Budget(per_s=0.2, burst=3)
         self._retries = Retries()
         self._flow = Policy()
+        self._grading = Grading(preset, bulletin, renderers)
+        stats.quality[run] = bulletin.info.quality.level
+        self.failures = 0
         self._flow_due = 0.0
         self._alarm = Alarm(threshold("in:critical"))
         self._log_lines = Budget(per_s=20, burst=100)
@@ -190,6 +197,12 @@ class Desk:
             self.bulletin.status(Status("warning" if raised else "info", text, self.state.time_s), now_ms)
             self._log.warning("critical_lag", raised=raised, entries=entries, age_s=round(age_s, 1))
 
+    def grade(self, measure: Measure, now: float, now_ms: float) -> None:
+        """Take a measurement of the run and its worker: decide how often its tiers are rendered."""
+        if self._grading.take(measure, now, now_ms):
+            self._stats.quality[self._run] = self.bulletin.info.quality.level
+            self._count(f"quality:{self.bulletin.info.quality.level}")
+
     def deadline(self) -> float:
         """When there is something to do though nothing has come; infinity if never."""
         due = min(self._renderers.deadline(self._view()), self.audience.deadline, self._retries.deadline)
@@ -202,7 +215,8 @@ class Desk:
         `last` adds a checkpoint in any case: the next owner then needs no replay.
         """
         commit = self._commit
-        self._counts += self._processing.process(commit, now, now_ms)
+        for name, by in self._processing.process(commit, now, now_ms).items():
+            self._count(name, by)
         self._tell_schema(now, now_ms)
         self._stats.add("lossless", self.bulletin.flush(commit, now_ms))
         self.audience.expire(now)
@@ -386,6 +400,8 @@ class Desk:
 
     def _count(self, name: str, by: int = 1) -> None:
         self._counts[name] += by
+        if name.startswith("failed:") or name.endswith(":internal"):
+            self.failures += by
         if name.startswith("dropped:"):
             self._stats.add("dropped", by)
 

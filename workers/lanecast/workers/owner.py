@@ -30,9 +30,11 @@ from lanecast.workers.errors import Damaged, WentBack
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.priority import Priority
 from lanecast.workers.processors import Context, Pipeline, chosen
+from lanecast.workers.quality import PRESETS
 from lanecast.workers.render import Renderers
 from lanecast.workers.settings import WorkerSettings
 from lanecast.workers.stats import Stats
+from lanecast.workers.strain import Process, Strain
 from lanecast.workers.takeover import Memory, start_of, take_over
 from lanecast.workers.vigil import Vigil
 
@@ -57,11 +59,12 @@ class Owner:
         epoch: of the lease, just taken.
         taken_at: when taking the lease was asked for, seconds of the monotonic clock.
         memory: what this process knows of the run from owning it before.
+        process: the worker process, measured for all its runs.
     """
 
     def __init__(
         self, client: Any, run: str, epoch: int, taken_at: float, settings: WorkerSettings, stats: Stats,
-        outage: Outage, memory: Memory | None = None,
+        outage: Outage, memory: Memory | None = None, process: Process | None = None,
     ) -> None:  # fmt: skip
         self.run = run
         self.epoch = epoch
@@ -87,6 +90,8 @@ class Owner:
         self._look_at = -math.inf
         self._weigh_at = -math.inf
         self._effort = Effort()
+        self._strain = Strain()
+        self._process = Process() if process is None else process
         self._log = log.bind(run=run, epoch=epoch)
 
     @property
@@ -150,6 +155,7 @@ class Owner:
         return Desk(
             self.run, found.state, bulletin, found.place, renderers, vigil, self._stats,
             epoch=self.epoch, checkpoint_s=self._settings.checkpoint_s, pipeline=pipeline,
+            preset=PRESETS[self._settings.preset],
         )  # fmt: skip
 
     async def _turn(self, desk: Desk) -> None:
@@ -166,8 +172,10 @@ class Owner:
                 await self._weigh(desk)
             await self._handle(desk)
             now = time.monotonic()
+            at = time.thread_time()
             commit = desk.finish(now, self._now_ms(now))
             if commit is not None:
+                self._strain.rendered(time.thread_time() - at)
                 await self._commit(commit)
             self._effort.end(time.monotonic())
         except Exception as error:
@@ -246,7 +254,9 @@ class Owner:
             elif lane == "critical":
                 names = await self._names(entries)
             now = time.monotonic()
+            at = time.thread_time()
             taken = desk.take(lane, entries, now, self._now_ms(now), names)
+            self._strain.spent(time.thread_time() - at)
             if taken < len(entries):  # the next one has failed, and its lane waits for it
                 self._hand[lane] = entries[taken:]
                 if more:
@@ -291,6 +301,9 @@ class Owner:
         load = self._effort.load(gauge, desk.state.read.get("high", 0), now)
         if load is not None:
             desk.weigh(load, now, gauge.now_ms)
+            measure = self._strain.measure(load, self._process, self._stats.runs, desk.failures, now)
+            if measure is not None:
+                desk.grade(measure, now, gauge.now_ms)
 
     async def _commit(self, commit: Commit) -> None:
         """Make a commit, however often it must be sent.

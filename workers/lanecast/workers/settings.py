@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,6 +31,9 @@ class WorkerSettings(BaseSettings):
         stats_s: how often a line of counters is logged; 0 means never.
         processors: which to use: `all`, `none`, names with commas; `-NAME` leaves one out. See docs/plugins.md.
         significance: COLUMN or LAYER.COLUMN -> the change below which a value is not sent, for all runs.
+        preset: limits of quality: `high-performance` or `high-capacity`. See docs/tuning.md.
+        memory_mb: what this process may hold, MiB; 0 means what its container says.
+        worker_metrics_port: where `GET /metrics` is answered; 0 means nowhere.
         log_level: `debug`, `info`, `warning` or `error`.
     """
 
@@ -45,4 +48,7 @@ class WorkerSettings(BaseSettings):
     stats_s: float = Field(default=5.0, ge=0)
     processors: str = "all"
     significance: dict[str, Annotated[float, Field(ge=0)]] = {}
+    preset: Literal["high-performance", "high-capacity"] = "high-performance"
+    memory_mb: float = Field(default=0.0, ge=0)
+    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     log_level: str = "info"

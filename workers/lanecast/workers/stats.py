@@ -12,11 +12,12 @@ NAMES: Final = (
 
 
 class Stats:
-    """Counters of one process; `runs` is a gauge: how many it owns now."""
+    """Counters of one process, and gauges: `runs` that it owns now, and `quality`, run -> level where it changed."""
 
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
         self.runs = 0
+        self.quality: dict[str, int] = {}
         self._told: Counter[str] = Counter()
 
     def add(self, name: str, by: int = 1) -> None:
