@@ -13,7 +13,7 @@ from lanecast.workers.quality import HIGH_CAPACITY, HIGH_PERFORMANCE, Measure, P
 
 ROOT = Path(__file__).parents[2]
 TRACES = (("sudden_overload", "Sudden overload"), ("slow_leak", "Slow leak"), ("flapping", "Flapping"))
-WIDTH, LEFT, PLOT, TOP, ROW, TALL = 860, 130, 700, 64, 150, 84
+WIDTH, LEFT, PLOT, TOP, ROW, TALL = 860, 150, 680, 64, 150, 84
 COLOURS = {"high-performance": "#2563eb", "high-capacity": "#d97706"}
 DEEPEST = 5
 CUT = 2.5

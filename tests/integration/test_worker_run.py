@@ -214,7 +214,8 @@ def test_frames_pass_while_the_critical_lane_is_flooded(db: redis.Redis, pool: W
     viewer.until(lambda: viewer.steps["high"], "a frame")
     assert len(viewer.texts()) < 4_000, "the frame did not wait for the flood to end"
     viewer.until(lambda: len(viewer.texts()) >= 8_000, "the whole flood", 20.0)
-    assert viewer.texts() == [str(n) for n in range(8_000)]
+    # On a slow machine a warning that the lane is read late may stand in between.
+    assert [text for text in viewer.texts() if text.isdigit()] == [str(n) for n in range(8_000)]
 
 
 def test_sigterm_ends_a_worker_quickly_and_leaves_everything_in_order(db: redis.Redis, pool: Workers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from lanecast.workers import gauges
 from lanecast.workers.stats import Stats
@@ -26,7 +27,7 @@ def test_gauges_and_counters_are_prometheus_text() -> None:
 
 async def test_they_are_handed_out_at_metrics_and_nowhere_else() -> None:
     server = await gauges.serve(lambda: "a 1\n", 0)
-    port = server.sockets[0].getsockname()[1]
+    (port,) = [one.getsockname()[1] for one in server.sockets if one.family == socket.AF_INET]
 
     async def ask(path: str) -> tuple[str, str]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

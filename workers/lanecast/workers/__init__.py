@@ -5,8 +5,9 @@
     processor("congestion")     what looks at the state and adds to it
 
 The pure core: `aggregate`, `layers`, `plugins`, `reducers`, `processors`, `processing`, `newest`, `priority`, `render`,
-`audience`, `bulletin`, `vigil`, `desk`.
-The edges that talk to Redis: `reading`, `takeover`, `owner`, `worker`, `service`.
+`quality`, `grading`, `audience`, `bulletin`, `vigil`, `desk`.
+The edges that talk to Redis: `reading`, `takeover`, `owner`, `worker`, `service`; those to the machine: `strain`,
+`labour`, `gauges`.
 """
 
 from lanecast.workers.processors import processor

@@ -13,6 +13,7 @@ import contextlib
 import math
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -27,6 +28,7 @@ from lanecast.workers.desk import Desk
 from lanecast.workers.effort import Effort
 from lanecast.workers.entries import Entry, parse_id
 from lanecast.workers.errors import Damaged, WentBack
+from lanecast.workers.labour import Labour
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.priority import Priority
 from lanecast.workers.processors import Context, Pipeline, chosen
@@ -91,6 +93,7 @@ class Owner:
         self._weigh_at = -math.inf
         self._effort = Effort()
         self._strain = Strain()
+        self._taking, self._finishing = Labour(), Labour()
         self._process = Process() if process is None else process
         self._log = log.bind(run=run, epoch=epoch)
 
@@ -172,10 +175,9 @@ class Owner:
                 await self._weigh(desk)
             await self._handle(desk)
             now = time.monotonic()
-            at = time.thread_time()
-            commit = desk.finish(now, self._now_ms(now))
+            commit = await self._finishing.do(partial(desk.finish, now, self._now_ms(now)))
             if commit is not None:
-                self._strain.rendered(time.thread_time() - at)
+                self._strain.rendered(self._finishing.last_s)
                 await self._commit(commit)
             self._effort.end(time.monotonic())
         except Exception as error:
@@ -254,9 +256,8 @@ class Owner:
             elif lane == "critical":
                 names = await self._names(entries)
             now = time.monotonic()
-            at = time.thread_time()
-            taken = desk.take(lane, entries, now, self._now_ms(now), names)
-            self._strain.spent(time.thread_time() - at)
+            taken = await self._taking.do(partial(desk.take, lane, entries, now, self._now_ms(now), names))
+            self._strain.spent(self._taking.last_s)
             if taken < len(entries):  # the next one has failed, and its lane waits for it
                 self._hand[lane] = entries[taken:]
                 if more:
@@ -265,7 +266,9 @@ class Owner:
             paced = paced or lane != "critical"
             backlog = backlog or (more and LANES[lane].lossless)
         if paced:  # what comes soon after is taken together; a backlog is worked off without a pause
-            self._tick_at = time.monotonic() + (0 if backlog else self._settings.tick_ms / 1000)
+            # A run that takes long for a round leaves as long to its neighbours.
+            round_s = self._taking.usual_s + self._finishing.usual_s if self._stats.runs > 1 else 0.0
+            self._tick_at = time.monotonic() + (0 if backlog else max(round_s, self._settings.tick_ms / 1000))
 
     async def _skip_to_newest(self, desk: Desk, entries: list[Entry]) -> list[Entry]:
         """The lane holds more than a batch: leave out what is between the batch and the newest few."""
