@@ -58,5 +58,6 @@ def test_failures_are_tried_again_in_order_and_block_no_other_lane(
         assert (letter[b"lane"], b"ZeroDivisionError" in letter[b"reason"]) == (b"normal", True)
         found = counts(db, "r")
         assert (found["retried:normal"], found["rejected:normal:internal"]) == (6, 1)
+        assert (found["failed:reducer:poison"], found["failed:reducer:moody"]) == (5, 2)
         assert [event["tries"] for event in worker.events("message_handled_after_all")] == [3]
         assert not worker.events("run_failed")

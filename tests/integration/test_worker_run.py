@@ -161,7 +161,7 @@ def test_late_demand_on_a_paused_run_gets_a_keyframe_at_once(db: redis.Redis, po
 
 
 def test_metrics_travel_in_frames_though_no_layer_changes(db: redis.Redis, pool: Workers) -> None:
-    pool.start("w1")
+    pool.start("w1", processors="none")
     publisher, viewer = Publisher(db, "metrics"), Viewer(db, "metrics", "high")
     publisher.frame(1)
     viewer.until(lambda: viewer.steps["high"], "the frame")
@@ -215,7 +215,8 @@ def test_frames_pass_while_the_critical_lane_is_flooded(db: redis.Redis, pool: W
     viewer.until(lambda: viewer.steps["high"], "a frame")
     assert len(viewer.texts()) < 4_000, "the frame did not wait for the flood to end"
     viewer.until(lambda: len(viewer.texts()) >= 8_000, "the whole flood", 20.0)
-    assert viewer.texts() == [str(n) for n in range(8_000)]
+    # On a slow machine a warning that the lane is read late may stand in between.
+    assert [text for text in viewer.texts() if text.isdigit()] == [str(n) for n in range(8_000)]
 
 
 def test_sigterm_ends_a_worker_quickly_and_leaves_everything_in_order(db: redis.Redis, pool: Workers) -> None:

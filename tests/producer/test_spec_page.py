@@ -15,7 +15,7 @@ from lanecast.broker import checks, columns, commands, commit, keys, payloads, t
 from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.lanes import KINDS, LANES
 from lanecast.producer import buffers, listener, publisher
-from lanecast.workers import aggregate, desk, vigil
+from lanecast.workers import aggregate, desk, entries, vigil
 from lanecast.workers.limits import DEFAULT
 
 PAGE = (SPEC / "README.md").read_text("utf-8")
@@ -125,7 +125,7 @@ def test_every_kind_of_payload_is_described() -> None:
 
 def test_the_fields_are_those_of_the_code() -> None:
     fields = {name for first in table("## Fields of an entry") for name in re.findall(r"`(\w+)`", first)}
-    assert fields == {name.decode() for name in desk._FIELDS}
+    assert fields == {name.decode() for name in entries._FIELDS}
     heard = {first.strip("`") for first in table("something: read from `0-0`")}
     assert heard == set(commands.Command.__slots__)
 

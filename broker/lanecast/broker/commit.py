@@ -62,6 +62,10 @@ class Commit:
             self._add("XTRIM", keys.lane(self.run, lane), "MINID", entry_id)
         self._add("HSET", keys.checkpoint(self.run), *words)
 
+    def processors(self, state: bytes) -> None:
+        """Keep what the run's processors must know after a takeover, beside the checkpoint."""
+        self._add("HSET", keys.checkpoint(self.run), "processors", state)
+
     def info(self, text: str) -> None:
         """Replace the run's info (JSON)."""
         self._add("SET", keys.info(self.run), text)

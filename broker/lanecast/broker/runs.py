@@ -20,6 +20,20 @@ class ControlState(msgspec.Struct):
     params: dict[str, Any] = {}
 
 
+class QualityInfo(msgspec.Struct):
+    """What the run's owner has decided for all its viewers.
+
+    Attributes:
+        level: 0 means that nothing is limited.
+        tiers: tier -> frames a second at most; one that is missing has its own rate.
+        reason: for people; '' at level 0.
+    """
+
+    level: int = 0
+    tiers: dict[str, float] = {}
+    reason: str = ""
+
+
 class RunInfo(msgspec.Struct):
     """What viewers know of a run besides its frames; kept as JSON in `keys.info`.
 
@@ -41,6 +55,7 @@ class RunInfo(msgspec.Struct):
     layers: dict[str, dict[str, Any]] = {}
     scene: str | None = None
     producer: str | None = None
+    quality: QualityInfo = msgspec.field(default_factory=QualityInfo)
     created_ms: float = 0.0
     updated_ms: float = 0.0
 

@@ -24,7 +24,7 @@ from lanecast.workers import layers
 from lanecast.workers.entries import Entry, Stamp
 from lanecast.workers.layers import LayerTable
 from lanecast.workers.limits import DEFAULT, Limits
-from lanecast.workers.reducers import REDUCERS
+from lanecast.workers.reducers import reduced
 
 FORMAT: Final = 1
 SILENCE_MS: Final = HIGH.ttl_ms
@@ -131,6 +131,7 @@ class RunState:
         Raises:
             InvalidMessage: it contradicts the state, or its reducer refuses it.
             TooLarge: the run would hold more than its limits.
+            PluginFailed: its reducer has failed.
         """
         if isinstance(payload, Frame):
             return self._apply_frame(message, payload, entry)
@@ -190,11 +191,11 @@ class RunState:
         return None
 
     def _apply_events(self, message: Message, events: Events, entry: Entry) -> str | None:
-        reduce = REDUCERS.get(events.type)
-        if reduce is None:
+        changed = reduced(events)
+        if changed is None:
             return "unknown_event"
         producer = message.producer or ""
-        self._assign(self._outcome(reduce(events), {}, producer, partial=True), producer)
+        self._assign(self._outcome(changed, {}, producer, partial=True), producer)
         self._changed(entry.stamp(message))
         return None
 
@@ -273,6 +274,10 @@ class RunState:
                 source.begin_again(epoch if name == producer else source.epoch, since_ms)
         self.metrics = {}
         self._renewals += 1
+
+    def touch(self, now_ms: float) -> None:
+        """What follows from the state has changed, and viewers should see it: a new version, as old as `now_ms`."""
+        self._changed(Stamp(now_ms, now_ms))
 
     def to_bytes(self) -> bytes:
         """The state as it goes into a checkpoint, exact."""

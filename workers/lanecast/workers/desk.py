@@ -26,8 +26,13 @@ from lanecast.workers.aggregate import RunState
 from lanecast.workers.audience import Audience
 from lanecast.workers.budget import Budget
 from lanecast.workers.bulletin import Bulletin, doing
-from lanecast.workers.entries import Entry
+from lanecast.workers.entries import Entry, kept_fields
+from lanecast.workers.grading import Grading
 from lanecast.workers.newest import pick
+from lanecast.workers.plugins import PluginFailed
+from lanecast.workers.processing import Processing
+from lanecast.workers.processors import Context, Pipeline
+from lanecast.workers.quality import HIGH_PERFORMANCE, Measure, Preset
 from lanecast.workers.render import Renderers, TierRenderer, View
 from lanecast.workers.retries import Retries
 from lanecast.workers.stats import Stats
@@ -44,7 +49,6 @@ CHECKPOINT_BYTES_PER_S: Final = 8_000_000
 DEAD_DATA_BYTES: Final = 64 * 1024
 DEAD_FIELDS: Final = 32
 DEAD_TEXT: Final = 500
-_FIELDS: Final = (b"kind", b"enc", b"v", b"t_ms", b"producer", b"epoch", b"seq", b"data")
 
 
 @dataclass(slots=True)
@@ -67,11 +71,14 @@ class Desk:
         vigil: over its producer.
         epoch: of the lease.
         checkpoint_s: how long a checkpoint may be behind.
+        pipeline: its processors; None means no processors.
+        preset: the limits of its quality.
     """
 
     def __init__(
         self, run: str, state: RunState, bulletin: Bulletin, place: Place, renderers: Renderers, vigil: Vigil,
-        stats: Stats, *, epoch: int, checkpoint_s: float,
+        stats: Stats, *, epoch: int, checkpoint_s: float, pipeline: Pipeline | None = None,
+        preset: Preset = HIGH_PERFORMANCE,
     ) -> None:  # fmt: skip
         self.state = state
         self.bulletin = bulletin
@@ -79,6 +86,7 @@ class Desk:
         self.vigil = vigil
         self.audience = Audience()
         self._renderers = renderers
+        self._processing = Processing(Pipeline((), Context(run)) if pipeline is None else pipeline, state, bulletin)
         self._run = run
         self._epoch = epoch
         self._stats = stats
@@ -94,6 +102,9 @@ class Desk:
         self._traces = Budget(per_s=0.2, burst=3)
         self._retries = Retries()
         self._flow = Policy()
+        self._grading = Grading(preset, bulletin, renderers)
+        stats.quality[run] = bulletin.info.quality.level
+        self.failures = 0
         self._flow_due = 0.0
         self._alarm = Alarm(threshold("in:critical"))
         self._log_lines = Budget(per_s=20, burst=100)
@@ -189,11 +200,18 @@ class Desk:
             self.bulletin.status(Status("warning" if raised else "info", text, self.state.time_s), now_ms)
             self._log.warning("critical_lag", raised=raised, entries=entries, age_s=round(age_s, 1))
 
+    def grade(self, measure: Measure, now: float, now_ms: float) -> None:
+        """Take a measurement of the run and its worker: decide how often its tiers are rendered."""
+        if self._grading.take(measure, now, now_ms):
+            self._stats.quality[self._run] = self.bulletin.info.quality.level
+            self._count(f"quality:{self.bulletin.info.quality.level}")
+
     def deadline(self) -> float:
         """When there is something to do though nothing has come; infinity if never."""
         due = min(
-            self._renderers.deadline(self._view()), self.audience.deadline, self._retries.deadline, self._idle_due
-        )
+            self._renderers.deadline(self._view()), self._processing.deadline, self.audience.deadline,
+            self._retries.deadline, self._idle_due,
+        )  # fmt: skip
         return min(due, self._checkpoint_due) if self._unkept() else due
 
     def finish(self, now: float, now_ms: float, *, last: bool = False) -> Commit | None:
@@ -201,13 +219,18 @@ class Desk:
 
         `last` adds a checkpoint in any case: the next owner then needs no replay.
         """
-        self._tell_schema(now, now_ms)
         commit = self._commit
+        for name, by in self._processing.process(commit, now, now_ms).items():
+            self._count(name, by)
+        self._tell_schema(now, now_ms)
         self._stats.add("lossless", self.bulletin.flush(commit, now_ms))
         self.audience.expire(now)
         self._renderers.watch(self.audience.tiers)
         view = self._view()
-        for renderer in self._renderers.due(view, now):
+        due = list(self._renderers.due(view, now))
+        if due:
+            view = self._processing.shown(view, now)
+        for renderer in due:
             self._render(commit, renderer, view, now, now_ms)
         self._renderers.pass_by(view)
         if not last and not commit and self._may_wait(now):
@@ -222,6 +245,7 @@ class Desk:
         if last or (self._unkept() and now >= self._checkpoint_due):
             data = self.state.to_bytes()
             commit.checkpoint(data, self.place.cursors)
+            self._processing.keep(commit)
             self.place.kept = dict(self.place.cursors)
             self._checkpoint_due = now + max(self._checkpoint_s, len(data) / CHECKPOINT_BYTES_PER_S)
         if not commit:
@@ -284,6 +308,8 @@ class Desk:
             self._reject(lane, entry, error, now, now_ms)
         except Exception as error:  # noqa: BLE001
             # What nobody foresaw may pass (a model that is loading, a file that is locked), but must not stop the run.
+            if isinstance(error, PluginFailed):
+                self._count(f"failed:{error.kind}:{error.name}")
             if self._traces.take(now):
                 self._log.exception("message_failed", lane=lane, entry=entry.id, kind=message.kind)
             if LANES[lane].lossless and self._retries.again(lane, entry.id, now):
@@ -302,6 +328,7 @@ class Desk:
         if reason is not None:
             self._count(f"dropped:{lane}:{reason}")
             return
+        self._processing.take(payload, entry.stamp(message), again=self.state.lives > lives)
         match payload:
             case Frame():
                 self._frame_taken(
@@ -347,7 +374,7 @@ class Desk:
         if version == self._schema_version or now < self._schema_due:
             return
         self._schema_version = version
-        schema = self.state.schema()
+        schema = self.state.schema() | self._processing.schema()
         if schema != self.bulletin.info.layers:
             self._schema_due = now + SCHEMA_GAP_S
             self._edit(now_ms, layers=schema)
@@ -380,7 +407,7 @@ class Desk:
         text = str(error) if isinstance(error, InvalidMessage) else f"this worker failed on it: {error!r}"
         self._count(f"rejected:{lane}:{cause}")
         self._stats.add("rejected")
-        kept, cut = _kept_fields(entry.fields)
+        kept, cut = kept_fields(entry.fields, DEAD_FIELDS, DEAD_DATA_BYTES)
         self._commit.dead(lane, entry.id, text[:DEAD_TEXT], kept, cut=cut)
         if self._warnings.take(now):
             more = self._warnings.forgive()
@@ -392,6 +419,8 @@ class Desk:
 
     def _count(self, name: str, by: int = 1) -> None:
         self._counts[name] += by
+        if name.startswith("failed:") or name.endswith(":internal"):
+            self.failures += by
         if name.startswith("dropped:"):
             self._stats.add("dropped", by)
 
@@ -401,15 +430,3 @@ class Desk:
 
     def _unkept(self) -> bool:
         return self.place.cursors != self.place.kept
-
-
-def _kept_fields(fields: Mapping[bytes, bytes]) -> tuple[dict[bytes, bytes], bool]:
-    """What is kept of a message that was put aside, the fields of the wire first, and whether that is not all of it."""
-    names = [name for name in _FIELDS if name in fields]
-    names += [name for name in fields if name not in _FIELDS]
-    kept = {name[:64]: fields[name] for name in names[:DEAD_FIELDS]}
-    short = {
-        name: value if len(value) <= DEAD_DATA_BYTES else value[:1024] + b"... cut: too long to be kept"
-        for name, value in kept.items()
-    }
-    return short, short != fields

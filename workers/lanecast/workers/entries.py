@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lanecast.broker.wire import Message
 
@@ -17,6 +17,9 @@ class Stamp(NamedTuple):
 
     pub_ms: float
     in_ms: float
+
+
+_FIELDS: Final = (b"kind", b"enc", b"v", b"t_ms", b"producer", b"epoch", b"seq", b"data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,15 @@ def parse_id(text: str | bytes) -> EntryId:
 def read_reply(rows: list[tuple[bytes, Mapping[bytes, bytes] | None]]) -> list[Entry]:
     """Entries of an XRANGE or XREAD reply; those that were deleted meanwhile come without fields and are left out."""
     return [Entry(entry_id.decode(), fields) for entry_id, fields in rows if fields]
+
+
+def kept_fields(fields: Mapping[bytes, bytes], most: int, longest_bytes: int) -> tuple[dict[bytes, bytes], bool]:
+    """What is kept of a message that was put aside, the fields of the wire first, and whether that is not all of it."""
+    names = [name for name in _FIELDS if name in fields]
+    names += [name for name in fields if name not in _FIELDS]
+    kept = {name[:64]: fields[name] for name in names[:most]}
+    short = {
+        name: value if len(value) <= longest_bytes else value[:1024] + b"... cut: too long to be kept"
+        for name, value in kept.items()
+    }
+    return short, short != fields

@@ -13,6 +13,7 @@ import contextlib
 import math
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -27,11 +28,15 @@ from lanecast.workers.desk import Desk
 from lanecast.workers.effort import Effort
 from lanecast.workers.entries import Entry, parse_id
 from lanecast.workers.errors import Damaged, WentBack
+from lanecast.workers.labour import Labour
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.priority import Priority
+from lanecast.workers.processors import Context, Pipeline, chosen
+from lanecast.workers.quality import PRESETS
 from lanecast.workers.render import Renderers
 from lanecast.workers.settings import WorkerSettings
 from lanecast.workers.stats import Stats
+from lanecast.workers.strain import Process, Strain
 from lanecast.workers.takeover import Memory, start_of, take_over
 from lanecast.workers.vigil import Vigil
 
@@ -56,11 +61,12 @@ class Owner:
         epoch: of the lease, just taken.
         taken_at: when taking the lease was asked for, seconds of the monotonic clock.
         memory: what this process knows of the run from owning it before.
+        process: the worker process, measured for all its runs.
     """
 
     def __init__(
         self, client: Any, run: str, epoch: int, taken_at: float, settings: WorkerSettings, stats: Stats,
-        outage: Outage, memory: Memory | None = None,
+        outage: Outage, memory: Memory | None = None, process: Process | None = None,
     ) -> None:  # fmt: skip
         self.run = run
         self.epoch = epoch
@@ -86,6 +92,9 @@ class Owner:
         self._look_at = -math.inf
         self._weigh_at = -math.inf
         self._effort = Effort()
+        self._strain = Strain()
+        self._taking, self._finishing = Labour(), Labour()
+        self._process = Process() if process is None else process
         self._log = log.bind(run=run, epoch=epoch)
 
     @property
@@ -143,10 +152,13 @@ class Owner:
         self._stats.add("takeovers")
         self._log.info("run_taken", step=found.state.step, fresh=found.fresh)
         renderers = Renderers(self.epoch, self._settings.keyframe_s, found.state.version)
+        pipeline = Pipeline(chosen(self._settings.processors), Context(self.run, self._settings.significance))
+        pipeline.load(found.processors)
         vigil = Vigil(known=found.state.obeys, now=now)
         return Desk(
             self.run, found.state, bulletin, found.place, renderers, vigil, self._stats,
-            epoch=self.epoch, checkpoint_s=self._settings.checkpoint_s,
+            epoch=self.epoch, checkpoint_s=self._settings.checkpoint_s, pipeline=pipeline,
+            preset=PRESETS[self._settings.preset],
         )  # fmt: skip
 
     async def _turn(self, desk: Desk) -> None:
@@ -163,8 +175,9 @@ class Owner:
                 await self._weigh(desk)
             await self._handle(desk)
             now = time.monotonic()
-            commit = desk.finish(now, self._now_ms(now))
+            commit = await self._finishing.do(partial(desk.finish, now, self._now_ms(now)))
             if commit is not None:
+                self._strain.rendered(self._finishing.last_s)
                 await self._commit(commit)
             self._effort.end(time.monotonic())
         except Exception as error:
@@ -243,7 +256,8 @@ class Owner:
             elif lane == "critical":
                 names = await self._names(entries)
             now = time.monotonic()
-            taken = desk.take(lane, entries, now, self._now_ms(now), names)
+            taken = await self._taking.do(partial(desk.take, lane, entries, now, self._now_ms(now), names))
+            self._strain.spent(self._taking.last_s)
             if taken < len(entries):  # the next one has failed, and its lane waits for it
                 self._hand[lane] = entries[taken:]
                 if more:
@@ -252,7 +266,9 @@ class Owner:
             paced = paced or lane != "critical"
             backlog = backlog or (more and LANES[lane].lossless)
         if paced:  # what comes soon after is taken together; a backlog is worked off without a pause
-            self._tick_at = time.monotonic() + (0 if backlog else self._settings.tick_ms / 1000)
+            # A run that takes long for a round leaves as long to its neighbours.
+            round_s = self._taking.usual_s + self._finishing.usual_s if self._stats.runs > 1 else 0.0
+            self._tick_at = time.monotonic() + (0 if backlog else max(round_s, self._settings.tick_ms / 1000))
 
     async def _skip_to_newest(self, desk: Desk, entries: list[Entry]) -> list[Entry]:
         """The lane holds more than a batch: leave out what is between the batch and the newest few."""
@@ -288,6 +304,9 @@ class Owner:
         load = self._effort.load(gauge, desk.state.read.get("high", 0), now)
         if load is not None:
             desk.weigh(load, now, gauge.now_ms)
+            measure = self._strain.measure(load, self._process, self._stats.runs, desk.failures, now)
+            if measure is not None:
+                desk.grade(measure, now, gauge.now_ms)
 
     async def _commit(self, commit: Commit) -> None:
         """Make a commit, however often it must be sent.

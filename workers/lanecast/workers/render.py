@@ -46,6 +46,7 @@ class TierRenderer:
         self, tier: tiers.Tier, epoch: int, keyframe_s: float, version: int = 0, follower: Follower | None = None
     ) -> None:
         self._tier = tier
+        self.fps = tier.fps
         self._keyframe_s = keyframe_s
         self._chain = Chain(tier, follower)
         self._last = Offset(epoch, 0)
@@ -91,7 +92,7 @@ class TierRenderer:
         self._seen = (view.version, view.generation)
         self._newest = view.version
         # Slots, not gaps: what came a little late does not make the next one late too.
-        self._due = max(self._due, now - 1 / self._tier.fps) + 1 / self._tier.fps
+        self._due = max(self._due, now - 1 / self.fps) + 1 / self.fps
         return Rendered(self._tier.name, self._last, prev, parts, fresh)
 
     def pass_by(self, view: View) -> None:
@@ -119,6 +120,11 @@ class Renderers:
         for name in watched - self._watched:
             self._tiers[name].wants_key = True
         self._watched = watched
+
+    def limit(self, fps: Mapping[str, float]) -> None:
+        """Frames a second at most, by tier; one that is not named keeps its own rate."""
+        for name, renderer in self._tiers.items():
+            renderer.fps = min(tiers.TIERS[name].fps, fps.get(name, tiers.TIERS[name].fps))
 
     def want_key(self, tier: str) -> None:
         """A keyframe of this tier, now."""

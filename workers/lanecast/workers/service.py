@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from lanecast.broker import logs
 from lanecast.broker.connect import connect
+from lanecast.workers.processors import PROCESSORS, chosen
+from lanecast.workers.reducers import REDUCERS
 from lanecast.workers.settings import WorkerSettings
 from lanecast.workers.worker import Worker
 
@@ -16,8 +18,14 @@ def serve(settings: WorkerSettings) -> None:
     """Work until SIGTERM or SIGINT, then hand over all runs and return.
 
     Redis need not be there: the worker waits for it.
+
+    Raises:
+        PluginError: a plug-in that is installed, or asked for, cannot be taken in.
     """
     logs.configure(settings.log_level)
+    REDUCERS.load()
+    PROCESSORS.load()
+    chosen(settings.processors)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings))
 

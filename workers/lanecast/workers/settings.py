@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,11 @@ class WorkerSettings(BaseSettings):
         checkpoint_s: how far a run's checkpoint may be behind.
         reap_s: how often groups of dead gateways are looked for; one is removed at the second look.
         stats_s: how often a line of counters is logged; 0 means never.
+        processors: which to use: `all`, `none`, names with commas; `-NAME` leaves one out. See docs/plugins.md.
+        significance: COLUMN or LAYER.COLUMN -> the change below which a value is not sent, for all runs.
+        preset: limits of quality: `high-performance` or `high-capacity`. See docs/tuning.md.
+        memory_mb: what this process may hold, MiB; 0 means what its container says.
+        worker_metrics_port: where `GET /metrics` is answered; 0 means nowhere.
         log_level: `debug`, `info`, `warning` or `error`.
     """
 
@@ -40,4 +46,9 @@ class WorkerSettings(BaseSettings):
     checkpoint_s: float = Field(default=1.0, gt=0, le=60)
     reap_s: float = Field(default=REAP_EVERY_S, gt=0)
     stats_s: float = Field(default=5.0, ge=0)
+    processors: str = "all"
+    significance: dict[str, Annotated[float, Field(ge=0)]] = {}
+    preset: Literal["high-performance", "high-capacity"] = "high-performance"
+    memory_mb: float = Field(default=0.0, ge=0)
+    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     log_level: str = "info"

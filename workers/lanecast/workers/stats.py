@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import Final
 
@@ -12,16 +13,19 @@ NAMES: Final = (
 
 
 class Stats:
-    """Counters of one process; `runs` is a gauge: how many it owns now."""
+    """Counters of one process, and gauges: `runs` that it owns now, and `quality`, run -> level where it changed."""
 
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self.runs = 0
+        self.quality: dict[str, int] = {}
         self._told: Counter[str] = Counter()
 
     def add(self, name: str, by: int = 1) -> None:
         """Count."""
-        self.totals[name] += by
+        with self._lock:  # runs may be worked on in threads
+            self.totals[name] += by
 
     def since_last(self) -> dict[str, int]:
         """How much each counter rose since the last call; those that did not are left out."""

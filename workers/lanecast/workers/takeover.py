@@ -46,6 +46,7 @@ class Inheritance:
         fresh: the output streams begin a new run epoch, which viewers must be told of.
         critical: offset of the last message in the critical output stream.
         now_ms: Redis's clock, Unix milliseconds.
+        processors: what the last owner's have saved.
     """
 
     info: RunInfo
@@ -54,6 +55,7 @@ class Inheritance:
     place: Place
     critical: Offset
     now_ms: float
+    processors: bytes | None = None
 
 
 async def take_over(client: Any, run: str, epoch: int, memory: Memory | None) -> Inheritance:
@@ -87,7 +89,7 @@ async def take_over(client: Any, run: str, epoch: int, memory: Memory | None) ->
         state.adopt(memory.state)
     await reading.ensure_groups(client, run, cursors)
     last = Offset(*parse_id(seen.outputs["critical"].last))
-    return Inheritance(info, fresh, state, Place(cursors, at), last, seen.now_ms)
+    return Inheritance(info, fresh, state, Place(cursors, at), last, seen.now_ms, kept.get(b"processors"))
 
 
 def start_of(lane: reading.Stream, cursor: str) -> str:

@@ -19,11 +19,13 @@ import structlog
 from lanecast.broker import keys, lease, runs, scripts, tasks
 from lanecast.broker.errors import Fenced
 from lanecast.broker.gateways import Reaper
+from lanecast.workers import gauges
 from lanecast.workers.errors import Damaged, WentBack
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.owner import Owner
 from lanecast.workers.settings import WorkerSettings
 from lanecast.workers.stats import Stats
+from lanecast.workers.strain import MIB, Process
 from lanecast.workers.takeover import Memory
 
 log = structlog.get_logger()
@@ -52,6 +54,7 @@ class Worker:
         self._client = client
         self._settings = settings
         self._outage = Outage(self.stats)
+        self._process = Process(settings.memory_mb)
         self._owners: dict[str, Owner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._memories: dict[str, Memory] = {}
@@ -61,6 +64,8 @@ class Worker:
     async def work(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then leave in good order."""
         self._log.info("worker_started")
+        port = self._settings.worker_metrics_port
+        server = await gauges.serve(lambda: gauges.prometheus(self.stats, self._process), port) if port else None
         background = [
             asyncio.create_task(coroutine, name=name)
             for name, coroutine in (
@@ -76,6 +81,8 @@ class Worker:
             if task.get_name() != "renewals":
                 task.cancel()
         await self._leave()
+        if server is not None:
+            server.close()
         await tasks.cancel(stopped, *background)
         for task in done - {stopped}:
             task.result()  # a background task never ends by itself: say why it did
@@ -121,7 +128,15 @@ class Worker:
         if held.owner != me:
             return
         owner = Owner(
-            self._client, run, held.epoch, at, self._settings, self.stats, self._outage, self._memories.pop(run, None)
+            self._client,
+            run,
+            held.epoch,
+            at,
+            self._settings,
+            self.stats,
+            self._outage,
+            self._memories.pop(run, None),
+            self._process,
         )
         self._owners[run] = owner
         self.stats.runs = len(self._owners)
@@ -154,6 +169,7 @@ class Worker:
             self._memories[run] = memory
         self._owners.pop(run, None)
         self._tasks.pop(run, None)
+        self.stats.quality.pop(run, None)
         self.stats.runs = len(self._owners)
         failures = self._failures.setdefault(run, Failures())
         if not failed or healthy:
@@ -194,8 +210,16 @@ class Worker:
     async def _tell_stats(self) -> None:
         while self._settings.stats_s:
             await asyncio.sleep(self._settings.stats_s)
-            self._log.info("worker_stats", runs=self.stats.runs, **self.stats.since_last())
+            self._log.info("worker_stats", runs=self.stats.runs, **self._gauges(), **self.stats.since_last())
         await asyncio.Event().wait()
+
+    def _gauges(self) -> dict[str, float]:
+        process, levels = self._process, self.stats.quality.values()
+        return {
+            "limited_runs": sum(1 for level in levels if level),
+            "cpu": round(process.cpu, 2),
+            "memory_mb": round(process.memory_bytes / MIB, 1),
+        }
 
     async def _leave(self) -> None:
         """Leave the others at once, so that they take over; then end every run with a last commit."""
