@@ -46,7 +46,57 @@ export type ToEngine =
   | { type: 'follow'; on: boolean }
   | { type: 'vectors'; on: boolean }
   | { type: 'colour'; by: ColourBy }
-  | { type: 'layer-visible'; layer: string; visible: boolean };
+  | { type: 'layer-visible'; layer: string; visible: boolean }
+  | { type: 'trails'; on: boolean }
+  | { type: 'minimap'; on: boolean }
+  | { type: 'renderer'; choice: RendererChoice }
+  /** The page can show camera pictures now, or cannot. */
+  | { type: 'images'; on: boolean }
+  /** The part of the entity table that is in sight; null: the table is shut. */
+  | { type: 'table'; wish: TableWish | null }
+  /** Answered by `found`. */
+  | { type: 'find'; query: string; limit: number };
+
+/** How the scene is to be drawn; `auto` chooses by the number of entities. */
+export type RendererChoice = 'auto' | 'svg' | 'canvas' | 'webgl';
+
+export interface TableWish {
+  /** Null: the first layer that has entities. */
+  layer: string | null;
+  /** The first row wanted, and how many. */
+  from: number;
+  rows: number;
+}
+
+/** Rows of one layer in the order of their ids, as they were at one moment. Comes at most twice a second. */
+export interface TableWindow {
+  layer: string | null;
+  /** The layers that have a table. */
+  layers: readonly string[];
+  total: number;
+  from: number;
+  columns: readonly { name: string; unit: string | null }[];
+  rows: readonly TableRow[];
+}
+
+export interface TableRow {
+  id: number;
+  name: string;
+  cells: readonly (number | string)[];
+}
+
+export interface EntityMatch {
+  layer: string;
+  id: number;
+  name: string;
+}
+
+/** The entities of a layer by the value of one column of words, such as `module` or `type`. */
+export interface GroupSummary {
+  column: string;
+  /** Most frequent first; `index` is the value's place in the palette of types. */
+  values: readonly { value: string; count: number; index: number }[];
+}
 
 export type CommandArgs = Record<string, unknown>;
 
@@ -71,6 +121,9 @@ export interface LayerSummary {
   visible: boolean;
   /** Whether entities of this layer can be coloured in this way. */
   colours: readonly ColourBy[];
+  groups?: GroupSummary | null;
+  /** The side of the square cells that stand for the entities, in scene units; missing where nothing is clustered. */
+  cell?: number | null;
 }
 
 export interface SelectionSummary {
@@ -108,6 +161,8 @@ export interface Summary {
   framesPerS: number;
   /** Frames that never reached the screen: skipped by the gateway or refused here. */
   dropped: number;
+  /** Frames that the gateway has skipped in the last seconds because this connection is too slow. */
+  skipped: number;
   decodeMs: number;
   framesDrawn: number;
   entitiesDrawn: number;
@@ -127,6 +182,12 @@ export interface Summary {
   speedMax: number | null;
   scene: SceneStatus;
   renderer: RendererStatus;
+  /** Missing where the engine cannot do it: the page then does not offer it. */
+  trails?: boolean;
+  minimap?: boolean;
+  rendererChoice?: RendererChoice;
+  /** Layers that the shown tier leaves out. */
+  leftOut?: readonly string[];
 }
 
 export type SceneStatus =
@@ -145,4 +206,16 @@ export type FromEngine =
   | { type: 'result'; result: ResultMessage }
   | { type: 'command-refused'; commandId: string; error: string; field: string | null }
   | { type: 'arrival'; run: string; arrival: Arrival; info: RunInfo }
+  | { type: 'table'; window: TableWindow }
+  | { type: 'found'; query: string; matches: readonly EntityMatch[] }
+  /** The newest picture of a camera. Whoever gets it closes the bitmap. */
+  | {
+      type: 'image';
+      camera: string;
+      bitmap: ImageBitmap;
+      width: number;
+      height: number;
+      time_s: number;
+      skipped: number;
+    }
   | { type: 'log'; level: Level; text: string; timeS: number | null; atMs: number; source: string };

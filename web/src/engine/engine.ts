@@ -5,8 +5,10 @@
  * summaries and single events (see `bridge.ts`).
  */
 import type { FrameMessage, GatewayMessage, Level, LosslessMessage } from '../protocol/messages';
-import type { FromEngine, SelectionSummary, ToEngine } from './bridge';
+import type { FromEngine, GroupSummary, SelectionSummary, TableWish, ToEngine } from './bridge';
 import { ServerClock } from './clock';
+import { findEntities, tableWindow } from './entityTable';
+import { groupsOf } from './groups';
 import { RateMeter, Smoothed } from './meters';
 import { createRenderer } from './render/create';
 import { RunView } from './runView';
@@ -22,6 +24,9 @@ const REPORT_EVERY_MS = 2000;
 const SCENE_RETRY_MS = 3000;
 const TWO_REFRESHES_MS = 34;
 const HIDDEN_AFTER_MS = 500;
+const TABLE_EVERY_MS = 500;
+/** How long skipped frames are told about. */
+const SKIPPED_SHOWN_MS = 5000;
 
 export class Engine {
   readonly session = new Session();
@@ -37,6 +42,8 @@ export class Engine {
   shownTimeS = 0;
   shownStep = 0;
   selection: SelectionSummary | null = null;
+  /** By layer; counted twice a second. */
+  readonly groups = new Map<string, GroupSummary | null>();
 
   private socket: GatewaySocket | null = null;
   private apiUrl = '';
@@ -49,6 +56,10 @@ export class Engine {
   private nextReportMs = 0;
   private lastLink = '';
   private chainBroken = false;
+  private table: TableWish | null = null;
+  private nextTableMs = 0;
+  private skippedFrames = 0;
+  private skippedUntilMs = 0;
 
   constructor(private readonly post: (message: FromEngine) => void) {}
 
@@ -114,6 +125,16 @@ export class Engine {
       case 'layer-visible':
         stage.setVisible(message.layer, message.visible);
         break;
+      case 'table':
+        this.table = message.wish;
+        this.tellTable();
+        break;
+      case 'find': {
+        const { query, limit } = message;
+        const matches = findEntities(this.view.chain.layers, query, limit);
+        this.post({ type: 'found', query, matches });
+        break;
+      }
     }
     this.act();
   }
@@ -152,6 +173,8 @@ export class Engine {
       this.dropped = 0;
       this.shownTimeS = this.shownStep = 0;
       this.selection = null;
+      this.groups.clear();
+      this.skippedUntilMs = 0;
     }
     this.session.watch(run, tier, nowMs);
   }
@@ -287,7 +310,7 @@ export class Engine {
     if (message.type === 'pong') {
       this.clock.pong(performance.now() - message.t, Date.now(), message.server_ms);
     } else if (message.type === 'notice') {
-      this.dropped += message.skipped ?? 0;
+      this.noteSkipped(message.skipped ?? 0);
       const level = (message.skipped ?? 0) > 0 ? 'warning' : 'info';
       this.log(level, message.text, null, null, 'gateway');
     } else if (message.type === 'error') {
@@ -302,6 +325,25 @@ export class Engine {
         this.log('error', message.message, null, null, 'gateway');
       }
     }
+  }
+
+  /** Frames skipped in the last seconds: what is shown is the newest, but not all there was. */
+  skipped(nowMs: number): number {
+    return nowMs < this.skippedUntilMs ? this.skippedFrames : 0;
+  }
+
+  private noteSkipped(count: number): void {
+    if (count === 0) return;
+    const nowMs = performance.now();
+    this.dropped += count;
+    this.skippedFrames = this.skipped(nowMs) + count;
+    this.skippedUntilMs = nowMs + SKIPPED_SHOWN_MS;
+  }
+
+  private tellTable(): void {
+    if (this.table === null) return;
+    const window = tableWindow(this.view.chain.layers, this.table, this.view.info?.layers);
+    this.post({ type: 'table', window });
   }
 
   /** Fetches the scene when its version is new. */
@@ -385,6 +427,11 @@ export class Engine {
     if (nowMs >= this.nextReportMs) {
       this.nextReportMs = nowMs + REPORT_EVERY_MS;
       this.report(nowMs);
+    }
+    if (nowMs >= this.nextTableMs) {
+      this.nextTableMs = nowMs + TABLE_EVERY_MS;
+      this.tellTable();
+      for (const [name, layer] of this.view.chain.layers) this.groups.set(name, groupsOf(layer));
     }
     this.act();
     const { selected } = this.stage;

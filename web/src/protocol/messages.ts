@@ -42,6 +42,15 @@ export interface RunInfo {
   created_ms?: number;
   updated_ms?: number;
   epoch?: string | number | null;
+  /** What the worker limits for everybody; level 0: nothing. */
+  quality?: Quality | null;
+}
+
+export interface Quality {
+  level: number;
+  /** Frames per second of every tier that is rendered. */
+  tiers: Record<string, number>;
+  reason: string;
 }
 
 export type Dtype = 'u1' | 'i1' | 'u2' | 'i2' | 'u4' | 'i4' | 'f4' | 'f8';

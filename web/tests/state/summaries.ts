@@ -33,6 +33,7 @@ export function summary(more: Partial<Summary> = {}): Summary {
     bytesPerS: 40_000,
     framesPerS: 10,
     dropped: 0,
+    skipped: 0,
     decodeMs: 0.1,
     framesDrawn: 100,
     entitiesDrawn: 400,
