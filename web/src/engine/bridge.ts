@@ -48,17 +48,23 @@ export type ToEngine =
   | { type: 'colour'; by: ColourBy }
   | { type: 'layer-visible'; layer: string; visible: boolean }
   | { type: 'trails'; on: boolean }
-  | { type: 'minimap'; on: boolean }
-  | { type: 'renderer'; choice: RendererChoice }
+  /** Where to draw the minimap, in CSS pixels; null: nowhere any more. */
+  | {
+      type: 'minimap';
+      canvas: OffscreenCanvas | null;
+      width: number;
+      height: number;
+      ratio: number;
+    }
+  /** The minimap was clicked there: bring that place to the middle of the scene. */
+  | { type: 'minimap-go'; x: number; y: number }
+  | { type: 'drawing'; tier: 'auto' | 'svg' | 'canvas' | 'webgl' }
   /** The page can show camera pictures now, or cannot. */
   | { type: 'images'; on: boolean }
   /** The part of the entity table that is in sight; null: the table is shut. */
   | { type: 'table'; wish: TableWish | null }
   /** Answered by `found`. */
   | { type: 'find'; query: string; limit: number };
-
-/** How the scene is to be drawn; `auto` chooses by the number of entities. */
-export type RendererChoice = 'auto' | 'svg' | 'canvas' | 'webgl';
 
 export interface TableWish {
   /** Null: the first layer that has entities. */
@@ -182,10 +188,10 @@ export interface Summary {
   speedMax: number | null;
   scene: SceneStatus;
   renderer: RendererStatus;
-  /** Missing where the engine cannot do it: the page then does not offer it. */
+  /** Missing where the engine draws neither trails nor a minimap and has one drawing tier: the page then offers none. */
   trails?: boolean;
-  minimap?: boolean;
-  rendererChoice?: RendererChoice;
+  /** What colours stand for while entities are coloured by type. */
+  types?: readonly { name: string; index: number; colour: string }[];
   /** Layers that the shown tier leaves out. */
   leftOut?: readonly string[];
 }
@@ -208,14 +214,18 @@ export type FromEngine =
   | { type: 'arrival'; run: string; arrival: Arrival; info: RunInfo }
   | { type: 'table'; window: TableWindow }
   | { type: 'found'; query: string; matches: readonly EntityMatch[] }
-  /** The newest picture of a camera. Whoever gets it closes the bitmap. */
-  | {
-      type: 'image';
-      camera: string;
-      bitmap: ImageBitmap;
-      width: number;
-      height: number;
-      time_s: number;
-      skipped: number;
-    }
+  | { type: 'image'; image: CameraImage }
   | { type: 'log'; level: Level; text: string; timeS: number | null; atMs: number; source: string };
+
+/** A camera's newest picture, decoded. The page owns the bitmap and closes it. */
+export interface CameraImage {
+  run: string;
+  camera: string;
+  bitmap: ImageBitmap;
+  step: number | null;
+  timeS: number;
+  /** How old it was when it was decoded, as far as the clocks are known. */
+  ageMs: number | null;
+  /** Pictures of this camera that nobody saw, since the run was chosen. */
+  skipped: number;
+}

@@ -88,7 +88,7 @@ function columnNames(layer: Layer): string[] {
 function rowsById(layer: Layer): Float64Array {
   const keys = new Float64Array(layer.rows);
   for (let row = 0; row < layer.rows; row++) keys[row] = idOf(layer, row) * ROW_ROOM + row;
-  return keys.sort();
+  return keys.toSorted();
 }
 
 function idOf(layer: Layer, row: number): number {

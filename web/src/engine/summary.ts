@@ -31,10 +31,7 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     metricsVersion: chain.metricsVersion,
     metrics: Object.fromEntries(chain.metrics),
     phases: chain.phases,
-    layers: [...chain.layers].map(([name, layer]) => ({
-      ...layerSummary(name, layer, stage.hidden),
-      groups: engine.groups.get(name) ?? null,
-    })),
+    layers: [...chain.layers].map(([name, layer]) => layerSummary(name, layer, engine)),
     selection: engine.selection,
     follow: stage.follow,
     vectors: stage.vectors,
@@ -61,10 +58,11 @@ function link({ session }: Engine, nowMs: number): LinkSummary {
   };
 }
 
-function layerSummary(name: string, layer: Layer, hidden: ReadonlySet<string>): LayerSummary {
+function layerSummary(name: string, layer: Layer, { stage, groups }: Engine): LayerSummary {
   const role = layerRole(name, layer);
   const colours: ColourBy[] = [];
   if (role === 'entities' && layer.columns.has('speed')) colours.push('speed');
   if (role === 'entities' && typeColumn(layer) !== null) colours.push('type');
-  return { name, role, rows: layer.rows, visible: !hidden.has(name), colours };
+  const visible = !stage.hidden.has(name);
+  return { name, role, rows: layer.rows, visible, colours, groups: groups.get(name) ?? null };
 }
