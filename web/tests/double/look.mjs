@@ -7,7 +7,12 @@ import { chromium } from 'playwright-core';
 import { startDouble } from './gateway.mjs';
 
 const OUT = new URL('../../build/looks/', import.meta.url).pathname;
-const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+const SIZES = {
+  wide: { width: 1440, height: 900 },
+  narrow: { width: 1024, height: 768 },
+  tablet: { width: 820, height: 1100 },
+  phone: { width: 390, height: 844 },
+};
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const only = process.argv.slice(2);
 
@@ -41,7 +46,7 @@ async function look(name, { size = 'wide', theme = 'dark', vehicles = 400, run =
   const tell = (path) => fetch(`${double.url}/test/${path}`, { method: 'POST' });
   try {
     await page.goto(`${double.url}/#/run/${run}`);
-    if (run === 'town') {
+    if (run.startsWith('town')) {
       await page.waitForSelector('[data-testid=scene]:not([data-entities="0"])', {
         timeout: 15_000,
       });
@@ -138,6 +143,87 @@ await look('phone-figures', {
   act: async (page) => {
     await page.click('.dock >> text=Figures');
     await page.waitForTimeout(800);
+  },
+});
+await look('beside-dark', { run: 'town+suburb+harbour' });
+await look('beside-phone', { run: 'town+suburb', size: 'phone' });
+await look('table-light', {
+  theme: 'light',
+  act: async (page) => {
+    await page.keyboard.press('b');
+    await page.waitForSelector('[data-testid=entity-table] tbody button');
+    await page.focus('[data-testid=entity-table] tbody button');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.waitForTimeout(700);
+  },
+});
+await look('palette-dark', {
+  act: async (page) => {
+    await page.keyboard.press('Control+k');
+    await page.waitForSelector('[data-testid=palette]');
+    await page.keyboard.type('12');
+    await page.waitForTimeout(400);
+  },
+});
+await look('palette-light', {
+  theme: 'light',
+  act: async (page) => {
+    await page.keyboard.press('Control+k');
+    await page.waitForTimeout(600);
+  },
+});
+await look('slow-dark', {
+  act: async (page, tell) => {
+    await tell('skip?count=12');
+    await page.waitForTimeout(400);
+  },
+});
+await look('resumed-light', {
+  theme: 'light',
+  act: async (page, tell) => {
+    await tell('cut');
+    await page.waitForSelector('[data-condition=resumed]', { timeout: 15_000 });
+  },
+});
+await look('gap-dark', {
+  act: async (page, tell) => {
+    await tell('forget');
+    await tell('cut');
+    await page.waitForSelector('[data-condition=resumed]', { timeout: 15_000 });
+  },
+});
+await look('narrow-dark', { size: 'narrow', act: select });
+await look('narrow-light', { size: 'narrow', theme: 'light', act: select });
+await look('narrow-empty', { size: 'narrow', run: 'harbour' });
+await look('tablet-left', { size: 'tablet', act: (page) => page.keyboard.press('2') });
+await look('tablet-right', {
+  size: 'tablet',
+  theme: 'light',
+  act: async (page) => {
+    await page.keyboard.press('3');
+    await page.waitForTimeout(800);
+  },
+});
+await look('charts-chosen', {
+  act: async (page) => {
+    await page.click('[data-testid=choose-charts]');
+    await page.waitForTimeout(300);
+  },
+});
+await look('phone-log', {
+  size: 'phone',
+  act: async (page) => {
+    await page.click('.log-toggle');
+    await page.waitForTimeout(300);
+  },
+});
+await look('phone-table', {
+  size: 'phone',
+  theme: 'light',
+  act: async (page) => {
+    await page.click('[data-testid=table-toggle]');
+    await page.waitForTimeout(700);
   },
 });
 await browser.close();
