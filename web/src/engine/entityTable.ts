@@ -14,6 +14,8 @@ const ROW_ROOM = 2 ** 20;
 /** Columns that help most when one looks for something; the others follow in their own order. */
 const FIRST = ['module', 'type', 'x', 'y', 'z', 'speed', 'angle', 'state'];
 const MOST_COLUMNS = 8;
+/** No name is as long as this. */
+const LONGEST = 1e6;
 
 type Layers = ReadonlyMap<string, Layer>;
 
@@ -53,25 +55,23 @@ export function tableWindow(
   };
 }
 
-/** Entities whose id has `query` in it: the same first, then those that begin with it, then the others. */
+/** Entities whose id has `query` in it: those that begin with it first, and of those the shortest first. */
 export function findEntities(layers: Layers, query: string, limit: number): EntityMatch[] {
   const wanted = query.trim().toLowerCase();
   if (wanted === '') return [];
-  const best: EntityMatch[][] = [[], [], []];
+  const found: { match: EntityMatch; rank: number }[] = [];
   for (const [layerName, layer] of layers) {
     if (!hasEntities([layerName, layer])) continue;
     for (let row = 0; row < layer.rows; row++) {
       const name = nameOf(layer, row);
       const at = name.toLowerCase().indexOf(wanted);
       if (at < 0) continue;
-      const rank = at > 0 ? 2 : name.length === wanted.length ? 0 : 1;
-      const found = best[rank];
-      if (found !== undefined && found.length < limit) {
-        found.push({ layer: layerName, id: idOf(layer, row), name });
-      }
+      const rank = name.length + (at === 0 ? 0 : LONGEST);
+      found.push({ match: { layer: layerName, id: idOf(layer, row), name }, rank });
     }
   }
-  return best.flat().slice(0, limit);
+  const best = found.toSorted((a, b) => a.rank - b.rank || (a.match.name < b.match.name ? -1 : 1));
+  return best.slice(0, limit).map(({ match }) => match);
 }
 
 function hasEntities([name, layer]: readonly [string, Layer]): boolean {

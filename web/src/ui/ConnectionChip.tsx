@@ -89,7 +89,7 @@ function Details({ summary, word }: { summary: Summary; word: string }) {
     ],
     ['Decoding', formatMs(summary.decodeMs)],
     ['Dropped frames', formatCount(summary.dropped)],
-    ['Quality tier', summary.tier ?? '–'],
+    ['Tier shown', summary.tier ?? '–'],
   ];
   return (
     <>

@@ -2,26 +2,18 @@
 import type { LayerSummary } from '../engine/bridge';
 import { css, PALETTES } from '../engine/render/palette';
 import { formatCount, humanise } from '../state/format';
-import { useDash, useDashboard } from './context';
+import { useDash } from './context';
 import { Section } from './Panel';
 
 export function ModulesSection() {
-  const dashboard = useDashboard();
   const layers = useDash((state) => state.summary?.layers ?? NONE);
   const byType = useDash((state) => state.summary?.colour === 'type');
-  const grouped = layers.filter((layer) => (layer.groups?.values.length ?? 0) > 0);
-  if (grouped.length === 0) return null;
-  const aside = !byType && (
-    <button
-      type="button"
-      className="link-button"
-      onClick={() => dashboard.send({ type: 'colour', by: 'type' })}
-    >
-      Colour by these
-    </button>
+  const grouped = layers.filter(
+    ({ role, groups }) => role === 'entities' && (groups?.values.length ?? 0) > 0,
   );
+  if (grouped.length === 0) return null;
   return (
-    <Section title="Modules and types" aside={aside}>
+    <Section title="Modules">
       {grouped.map((layer) => (
         <Groups key={layer.name} layer={layer} coloured={byType} />
       ))}

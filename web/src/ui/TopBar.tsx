@@ -32,7 +32,7 @@ export function TopBar({ actions }: { actions: PageActions }) {
       <ConnectionChip />
       <button
         type="button"
-        className="icon-button help-button"
+        className="icon-button search-button"
         data-testid="commands"
         onClick={() => actions.palette('commands')}
         aria-label="Find a command or an entity"

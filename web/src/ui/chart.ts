@@ -56,7 +56,7 @@ export function createChart(
           space: 70,
           grid: { show: false },
           values: (_plot, splits) =>
-            splits.map((split) => formatSimTime(split).replace(/\.0$/, '')),
+            splits.map((split) => (split < 0 ? '' : formatSimTime(split).replace(/\.0$/, ''))),
         },
         {
           ...axis,

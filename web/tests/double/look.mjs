@@ -90,6 +90,14 @@ await look('paused-light', {
     await page.waitForTimeout(500);
   },
 });
+await look('phone-paused', {
+  size: 'phone',
+  act: async (page) => {
+    await page.click('[data-testid=pause]');
+    await page.waitForSelector('[data-testid=resume]');
+    await page.waitForTimeout(400);
+  },
+});
 await look('reconnecting-dark', {
   act: async (page, tell) => {
     await tell('down');

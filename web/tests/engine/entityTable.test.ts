@@ -48,9 +48,13 @@ test('no window is larger than a page can show, and a run without entities has n
   expect(none).toMatchObject({ layer: null, total: 0, rows: [] });
 });
 
-test('a search finds the same id first, then what begins with it, then what has it inside', () => {
+test('a search finds what begins with the words first, and the shortest of it', () => {
   expect(findEntities(layers, 'VEH7', 5).map((match) => match.name)).toEqual(['veh7']);
-  expect(findEntities(layers, '7', 5).map((match) => match.name)).toEqual(['veh7', 'bus7']);
+  expect(findEntities(layers, '7', 5).map((match) => match.name)).toEqual(['bus7', 'veh7']);
+  const names = ['x12', '123', '12'];
+  const columns = { id: wire('u4', [1, 2, 3]), x: wire('f4', [0, 0, 0]), y: wire('f4', [0, 0, 0]) };
+  const rows = new Map([['all', layerFromKey({ rows: 3, columns, names })]]);
+  expect(findEntities(rows, '12', 2).map((match) => match.name)).toEqual(['12', '123']);
   expect(findEntities(layers, 'bus', 5)).toEqual([
     { layer: 'vehicles', id: 4_000_000_000, name: 'bus7' },
   ]);
