@@ -1,8 +1,9 @@
 /**
- * Takes pictures of the dashboard in its states, against the test double, into `build/looks`. For the eye; the tests that
- * judge are elsewhere.   npm run build && npm run look [-- NAME ...]
+ * Takes pictures of the dashboard in its states, against the test double, into `build/looks`, for the eye; and has axe look
+ * at each: it ends with 1 if any state has a violation, or if the page complained.   npm run build && npm run look [-- NAME ...]
  */
 import { mkdirSync } from 'node:fs';
+import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 import { startDouble } from './gateway.mjs';
 
@@ -15,6 +16,8 @@ const SIZES = {
 };
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const only = process.argv.slice(2);
+
+let bad = 0;
 
 mkdirSync(OUT, { recursive: true });
 const browser = await chromium.launch({
@@ -39,10 +42,12 @@ async function look(name, { size = 'wide', theme = 'dark', vehicles = 400, run =
   });
   const page = await context.newPage();
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning')
-      console.log(name, message.text());
+    if (message.type() !== 'error' && message.type() !== 'warning') return;
+    // A connection that is refused is a state to look at; the browser calls it an error.
+    if (!message.text().includes('ERR_') && !message.text().includes('WebSocket'))
+      complain(name, message.text());
   });
-  page.on('pageerror', (error) => console.log(name, 'PAGE ERROR', error.message));
+  page.on('pageerror', (error) => complain(name, error.message));
   const tell = (path) => fetch(`${double.url}/test/${path}`, { method: 'POST' });
   try {
     await page.goto(`${double.url}/#/run/${run}`);
@@ -54,15 +59,24 @@ async function look(name, { size = 'wide', theme = 'dark', vehicles = 400, run =
     await page.waitForTimeout(3500);
     await act?.(page, tell);
     await page.screenshot({ path: `${OUT}${name}.png` });
-    const chip = await page.getAttribute('[data-testid=conn-chip]', 'data-fps');
-    console.log(`${name}: fps ${chip}`);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    for (const { id, nodes } of violations) {
+      for (const { html, failureSummary } of nodes)
+        complain(name, `${id}: ${html}\n${failureSummary}`);
+    }
+    console.log(`${name}: ${violations.length} violations`);
   } catch (error) {
-    console.log(name, 'FAILED', error.message);
+    complain(name, error.message);
     await page.screenshot({ path: `${OUT}${name}.png` });
   } finally {
     await context.close();
     double.stop();
   }
+}
+
+function complain(name, text) {
+  bad += 1;
+  console.log(name, text);
 }
 
 const select = async (page) => {
@@ -235,3 +249,4 @@ await look('phone-table', {
   },
 });
 await browser.close();
+process.exitCode = bad > 0 ? 1 : 0;
