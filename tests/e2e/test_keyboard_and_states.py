@@ -1,7 +1,6 @@
 """The page by keyboard alone, and axe in every state that the real stack can be brought into.
 
-The states that need a gateway to misbehave (a slow connection, numbered closes) are looked at by `npm run look`, against
-the test double, with axe too.
+The states that need a gateway to misbehave (a slow connection, numbered closes) are for `npm run look`, with axe too.
 """
 
 from __future__ import annotations
@@ -61,6 +60,13 @@ def tab_to(page: Page, testid: str) -> None:
     raise AssertionError(f"Tab does not reach {testid}")
 
 
+def command(page: Page, key: str, words: str) -> None:
+    """Open the palette by a key and type."""
+    page.keys(key)
+    page.until(lambda: page.focused() == "palette", 5, "the palette has the focus")
+    page.keys(*words)
+
+
 def test_axe_finds_nothing_in_any_state(
     stack: System,
     publish: Callable[[str], subprocess.Popen[bytes]],
@@ -95,7 +101,7 @@ def test_axe_finds_nothing_in_any_state(
     page.keys(" ")
     shows(page, "live")
 
-    stack.kill("gateway")
+    stack.kill("gateway-1")
     page.until(lambda: page.condition() in {"reconnecting", "resumed"}, 10, "the page says that it is cut off")
     shows(page, "live", 20)
 
@@ -125,13 +131,16 @@ def test_the_whole_journey_goes_by_keyboard_alone(
     # Pause, step, resume.
     page.keys(" ")
     page.until(lambda: page.shown("state-pill") == "paused", 5, "the space bar has paused it")
+    page.until(lambda: page.number("conn-chip", "age-ms") > 500, 5, "the last frame is there")
     step = page.number("step")
     page.keys("ArrowRight")
     page.until(lambda: page.number("step") == step + 1, 5, "the arrow has made one step")
+    ready = "document.querySelector('[data-testid=resume]')?.disabled === false"
+    page.until(lambda: page.evaluate(ready), 5, "the step is acknowledged")
     page.keys(" ")
     page.until(lambda: page.shown("state-pill") == "running", 5, "the space bar has resumed it")
     # Find an entity, follow it, leave it.
-    page.keys("/", *"w42")
+    command(page, "/", "w42")
     page.until(lambda: page.evaluate("document.querySelectorAll('[role=option]').length") == 1, 5, "w42 is found")
     page.keys("Enter")
     page.until(lambda: page.shown("inspector", "present") == "true", 5, "w42 is selected")
@@ -153,10 +162,14 @@ def test_the_whole_journey_goes_by_keyboard_alone(
     page.keys("Control+a", "2", "Enter")
     page.until(lambda: page.shown("param-pace-state") == "ok", 5, "the change is acknowledged")
     assert stack.info("journey")["control"]["params"]["pace"] == 2
+    theme = "getComputedStyle(document.body).backgroundColor"
     # A command by its words, then stop, which asks. The letters above went to the fields only.
-    page.keys("Control+k", *"light", "Enter")
-    page.until(lambda: page.evaluate("document.documentElement.dataset.theme") == "light", 5, "the theme is light")
-    page.keys("Control+k", *"stop", "Enter")
+    before = page.evaluate(theme)
+    command(page, "Control+k", "theme")
+    page.keys("Enter")
+    page.until(lambda: page.evaluate(theme) != before, 5, "the theme is the other one")
+    command(page, "Control+k", "stop")
+    page.keys("Enter")
     page.until(lambda: page.evaluate("document.querySelector('dialog[open]') !== null"), 5, "it asks")
     tab_to(page, "stop-confirm")
     page.keys("Enter")
@@ -182,7 +195,8 @@ def test_two_runs_are_shown_side_by_side(
     page.until(lambda: page.evaluate(states) == ["running", "paused"], 5, "the right one is paused")
     assert page.axe() == []
     page.screenshot(screenshots / "side-by-side-1440x900.png")
-    page.keys("Control+k", *"close this", "Enter")
+    command(page, "Control+k", "close this")
+    page.keys("Enter")
     page.until(lambda: page.evaluate(drawn) == [60], 5, "the left one is alone")
     assert page.evaluate("location.hash") == "#/run/left"
     assert page.errors() == []

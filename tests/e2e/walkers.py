@@ -1,4 +1,4 @@
-"""A small live run for tests of the page, as a user would write it: walkers on circles, of two types, who can be steered.
+"""A small live run for tests of the page, as a user would write it: walkers of two types, on circles, to be steered.
 
 python -m tests.e2e.walkers RUN REDIS_URL
 """

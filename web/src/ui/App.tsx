@@ -1,5 +1,5 @@
 /** The page: a frame that is the same before, during and after a run, so that nothing ever jumps. */
-import { lazy, Suspense, useState } from 'react';
+import { useState } from 'react';
 import { useStore } from 'zustand';
 import type { Workspace } from '../state/workspace';
 import { BottomDrawer, type BottomView } from './BottomDrawer';
@@ -8,14 +8,12 @@ import { Dock, type Drawer } from './Dock';
 import { HelpDialog } from './HelpDialog';
 import { LeftPanel } from './LeftPanel';
 import { focusPanel, PANELS } from './panels';
-import type { PaletteMode } from './Palette';
+import { Palette, type PaletteMode } from './Palette';
 import { RightPanel } from './RightPanel';
 import { Scenes } from './Scenes';
 import { StopDialog } from './StopDialog';
 import { TopBar } from './TopBar';
 import { useKeys, type PageActions } from './useKeys';
-
-const Palette = lazy(async () => ({ default: (await import('./Palette')).Palette }));
 
 export function App({ workspace }: { workspace: Workspace }) {
   const { dashboards, focused } = useStore(workspace.store);
@@ -73,14 +71,12 @@ export function App({ workspace }: { workspace: Workspace }) {
         <StopDialog open={stopping} onClose={() => setStopping(false)} />
         <HelpDialog open={help} onClose={() => setHelp(false)} />
         {palette !== null && (
-          <Suspense>
-            <Palette
-              mode={palette}
-              workspace={workspace}
-              actions={actions}
-              onClose={() => setPalette(null)}
-            />
-          </Suspense>
+          <Palette
+            mode={palette}
+            workspace={workspace}
+            actions={actions}
+            onClose={() => setPalette(null)}
+          />
         )}
       </div>
     </DashboardContext>
