@@ -167,6 +167,13 @@ await look('phone-figures', {
     await page.waitForTimeout(800);
   },
 });
+await look('lost-light', {
+  theme: 'light',
+  act: async (page, tell) => {
+    await tell('lose');
+    await page.waitForSelector('[data-condition=lost]');
+  },
+});
 await look('beside-dark', { run: 'town+suburb+harbour' });
 await look('beside-phone', { run: 'town+suburb', size: 'phone' });
 await look('table-light', {
