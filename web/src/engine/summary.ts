@@ -1,8 +1,9 @@
 /** What the page is told ten times a second: small, plain, and copied from the engine at one moment. */
-import type { LayerSummary, LinkSummary, Summary } from './bridge';
+import type { LayerSummary, LinkSummary, Spread, Summary } from './bridge';
 import type { Engine } from './engine';
 import { layerRole, typeColumn, type ColourBy } from './layerStyle';
 import type { Layer } from './layerStore';
+import type { Recent } from './meters';
 
 export function summarise(engine: Engine, nowMs: number): Summary {
   const { view, stage, session, clock } = engine;
@@ -24,6 +25,8 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     framesPerS: engine.frames.perSecond(nowMs),
     dropped: engine.dropped,
     decodeMs: engine.decodeMs.value,
+    refreshMs: spread(engine.refreshMs),
+    paintedMs: spread(engine.paintedMs),
     framesDrawn: stage.framesDrawn,
     entitiesDrawn: stage.entitiesDrawn,
     hops: view.hops,
@@ -32,11 +35,15 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     phases: chain.phases,
     layers: [...chain.layers].map(([name, layer]) => layerSummary(name, layer, stage.hidden)),
     selection: engine.selection,
-    follow: stage.follow,
+    follow: stage.viewpoint.follow,
     vectors: stage.vectors,
     colour: stage.colour,
-    scale: stage.camera.scale,
+    scale: stage.viewpoint.camera.scale,
     speedMax: stage.speedMax,
+    types: stage.legend,
+    trails: stage.overlays.trailsOn,
+    leftOut: chain.leftOut,
+    detail: engine.detail.level,
     scene: stage.sceneStatus,
     renderer: stage.rendererStatus,
   };
@@ -62,5 +69,11 @@ function layerSummary(name: string, layer: Layer, hidden: ReadonlySet<string>): 
   const colours: ColourBy[] = [];
   if (role === 'entities' && layer.columns.has('speed')) colours.push('speed');
   if (role === 'entities' && typeColumn(layer) !== null) colours.push('type');
-  return { name, role, rows: layer.rows, visible: !hidden.has(name), colours };
+  return { name, role, rows: layer.rows, visible: !hidden.has(name), colours, cell: layer.cell };
+}
+
+function spread(values: Recent): Spread | null {
+  const median = values.quantile(0.5);
+  const p95 = values.quantile(0.95);
+  return median === null || p95 === null ? null : { median, p95 };
 }

@@ -15,6 +15,14 @@ import { readToken, writeToken } from './token';
 export interface EnginePort {
   postMessage(message: ToEngine, transfer?: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent<FromEngine>) => void): void;
+  removeEventListener(type: 'message', listener: (event: MessageEvent<FromEngine>) => void): void;
+}
+
+export interface SceneSize {
+  width: number;
+  height: number;
+  /** Device pixels per CSS pixel. */
+  ratio: number;
 }
 
 export class Dashboard {
@@ -22,7 +30,7 @@ export class Dashboard {
   private started = false;
 
   constructor(
-    private readonly engine: EnginePort,
+    readonly engine: EnginePort,
     private readonly base: string = document.baseURI,
   ) {
     engine.addEventListener('message', (event) =>
@@ -30,31 +38,27 @@ export class Dashboard {
     );
   }
 
-  /** Starts the engine on a canvas (null where the browser cannot draw off-screen) and follows the address. */
-  start(canvas: OffscreenCanvas | null, width: number, height: number, ratio: number): void {
+  /** Starts the engine for a scene of this size (CSS pixels) and follows the address. */
+  readonly start = ({ width, height, ratio }: SceneSize): void => {
     if (this.started) return;
     this.started = true;
     const socket = new URL('ws', this.base);
     socket.protocol = socket.protocol === 'https:' ? 'wss:' : 'ws:';
-    this.engine.postMessage(
-      {
-        type: 'start',
-        canvas,
-        width,
-        height,
-        ratio,
-        socketUrl: stripped(socket),
-        apiUrl: this.apiUrl,
-        token: readToken(),
-        theme: currentTheme(),
-      },
-      canvas === null ? [] : [canvas],
-    );
+    this.engine.postMessage({
+      type: 'start',
+      width,
+      height,
+      ratio,
+      socketUrl: stripped(socket),
+      apiUrl: this.apiUrl,
+      token: readToken(),
+      theme: currentTheme(),
+    });
     this.followAddress();
     addEventListener('hashchange', () => this.followAddress());
     onSystemTheme((theme) => this.applyTheme(theme));
     void this.poll();
-  }
+  };
 
   send(message: ToEngine): void {
     this.engine.postMessage(message);

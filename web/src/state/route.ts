@@ -1,4 +1,5 @@
 /** The page's address: `#/run/RUN` chooses a run. */
+import type { DrawingChoice } from '../engine/drawingTier';
 
 export function runFromHash(hash: string): string | null {
   const found = /^#\/run\/([^/?]+)/.exec(hash);
@@ -12,4 +13,12 @@ export function runFromHash(hash: string): string | null {
 
 export function hashForRun(run: string): string {
   return `#/run/${encodeURIComponent(run)}`;
+}
+
+const DRAWINGS: readonly DrawingChoice[] = ['auto', 'svg', 'canvas', 'webgl'];
+
+/** How the address wants the scene drawn; `auto` unless it says so. */
+export function drawingFromQuery(query: string): DrawingChoice {
+  const wanted = new URLSearchParams(query).get('drawing');
+  return DRAWINGS.find((choice) => choice === wanted) ?? 'auto';
 }
