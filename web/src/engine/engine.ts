@@ -38,7 +38,8 @@ export class Engine {
   readonly bytes = new RateMeter(2000);
   readonly frames = new RateMeter(2000);
   readonly decodeMs = new Smoothed();
-  readonly refreshMs = new Recent();
+  /** About half a minute. */
+  readonly refreshMs = new Recent(2048);
   readonly paintedMs = new Recent();
   run: string | null = null;
   view = new RunView();

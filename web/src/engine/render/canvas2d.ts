@@ -101,10 +101,15 @@ export class Canvas2dRenderer extends Retained implements Renderer {
       }
       context.fill(path);
       if (view.simple || width < 2.5 || isLight(shape)) continue;
-      context.lineWidth = 1 / width;
+      // Stroked in pixels: under the shape's own transform the line would be wide where the shape is long.
+      const placed = new Path2D();
+      const matrix = context.getTransform();
+      placed.addPath(path, matrix);
+      if (pattern > 0) placed.addPath(this.patterns[pattern] ?? path, matrix);
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.lineWidth = view.ratio;
       context.strokeStyle = outline;
-      context.stroke(path);
-      if (pattern > 0) context.stroke(this.patterns[pattern] ?? path);
+      context.stroke(placed);
     }
   }
 
