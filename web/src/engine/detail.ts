@@ -9,7 +9,9 @@ export const MOST_DETAIL_LEFT_OUT = 3;
 /** Slower than this (40 a second) is too slow, faster than that is good. */
 const SLOW_MS = 25;
 const GOOD_MS = 19;
-const WINDOW = 45;
+/** A judgement needs so many pictures, and so much time: slow machines are not to be waited for. */
+const LEAST_PICTURES = 6;
+const WINDOW_MS = 900;
 const CALM_MS = 5000;
 const LONGEST_CALM_MS = 80_000;
 /** An interval beyond this is a hidden tab or a suspended machine, not a slow picture. */
@@ -18,6 +20,7 @@ const NOT_A_PICTURE_MS = 1000;
 export class Detail {
   level = 0;
   private readonly window: number[] = [];
+  private windowMs = 0;
   private calmMs = CALM_MS;
   private goodSinceMs: number | null = null;
   private raisedAtMs = -Infinity;
@@ -26,9 +29,10 @@ export class Detail {
   add(intervalMs: number, nowMs: number): boolean {
     if (intervalMs > NOT_A_PICTURE_MS) return false;
     this.window.push(intervalMs);
-    if (this.window.length < WINDOW) return false;
-    const median = this.window.toSorted((a, b) => a - b)[WINDOW >> 1] ?? 0;
-    this.window.length = 0;
+    this.windowMs += intervalMs;
+    if (this.windowMs < WINDOW_MS || this.window.length < LEAST_PICTURES) return false;
+    const median = this.window.toSorted((a, b) => a - b)[this.window.length >> 1] ?? 0;
+    this.window.length = this.windowMs = 0;
     if (median > SLOW_MS) return this.lower(nowMs);
     if (median > GOOD_MS) {
       this.goodSinceMs = null;
@@ -49,7 +53,7 @@ export class Detail {
 
   reset(): void {
     this.level = 0;
-    this.window.length = 0;
+    this.window.length = this.windowMs = 0;
     this.calmMs = CALM_MS;
     this.goodSinceMs = null;
   }
