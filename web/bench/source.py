@@ -114,7 +114,8 @@ class Driving:
     def scene(self) -> dict[str, Any]:
         x, y, _ = self.road(np.linspace(0, 2 * np.pi * 150, 120))
         points = np.stack([x, y]).T.ravel().round(2).tolist()
-        return {"kind": "roads", "lines": {"points": points, "starts": [0], "width": [12.0], "id": ["ring"]}}
+        lines = {"points": points, "starts": [0], "width": [12.0], "id": ["ring"]}
+        return {"kind": "roads", "bounds": [-160, -10, 160, 310], "lines": lines}
 
     def layers(self, time_s: float) -> dict[str, Any]:
         s = 12.0 * time_s

@@ -191,6 +191,8 @@ export type SceneStatus =
 export type RendererStatus =
   /** `note` says why it is not what was chosen, null if it is. */
   | { state: 'ready'; name: string; tier: DrawingTier; note: string | null }
+  /** Nothing to draw has come yet. */
+  | { state: 'starting' }
   | { state: 'lost' }
   | { state: 'unsupported'; cause: string };
 

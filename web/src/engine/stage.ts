@@ -55,7 +55,7 @@ export class Stage {
   options: Pick<DrawingOptions, 'maxFps' | 'thresholdPx'> = { maxFps: null, thresholdPx: 0.25 };
   /** What is left out to keep up. */
   detail = { simple: false, stride: 1 };
-  rendererStatus: RendererStatus = { state: 'unsupported', cause: 'not started' };
+  rendererStatus: RendererStatus = { state: 'starting' };
   sceneStatus: SceneStatus = { state: 'none' };
   framesDrawn = 0;
   readonly hidden = new Set<string>();

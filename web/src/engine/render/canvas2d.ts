@@ -100,7 +100,7 @@ export class Canvas2dRenderer extends Retained implements Renderer {
         colour = rgb;
       }
       context.fill(path);
-      if (view.simple || width < 2.5 || isLight(shape)) continue;
+      if (width < 2.5 || isLight(shape)) continue;
       // Stroked in pixels: under the shape's own transform the line would be wide where the shape is long.
       const placed = new Path2D();
       const matrix = context.getTransform();

@@ -8,7 +8,7 @@ import { mix } from '../interpolation';
 import { SHAPE } from '../layerStyle';
 import { ARROW_PX, LINE_FLOATS, LINE_KIND, LINE_PX, readStyle, type LineList } from '../lineList';
 import { colourOf, packed, type ScenePalette } from './palette';
-import { strideFor, type View } from './renderer';
+import { simpleFor, strideFor, type View } from './renderer';
 
 /** x, y, angle (clockwise, radians), half length, half width, shape, colour (0xRRGGBB), pattern. */
 export const MARK = 8;
@@ -95,7 +95,8 @@ function addMark(
     ? (lights[shape - SHAPE.go] ?? palette.off)
     : colourOf(palette, number, (texels[at + 6] ?? 0) / view.speedMax);
   const angle = -mix(texels[at + 4] ?? 0, texels[at + 5] ?? 0, view.alpha);
-  const pattern = shape === SHAPE.block && number > 0 && !view.simple ? number % 4 : 0;
+  const pattern =
+    shape === SHAPE.block && number > 0 && !simpleFor(view, layer.count) ? number % 4 : 0;
   marks.push(x, y, angle, halfLength, halfWidth, shape, packed(rgb), pattern);
 }
 

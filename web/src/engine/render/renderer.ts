@@ -52,8 +52,13 @@ export interface Renderer {
   dispose(): void;
 }
 
-/** Fewer entities than this are never left out: the machine that cannot draw them has other troubles. */
+/** Fewer entities than this are always drawn in full: the machine that cannot do that has other troubles. */
 const ALWAYS_DRAWN = 2000;
+
+/** Whether a layer with `count` entities is drawn in simpler shapes. */
+export function simpleFor(view: View, count: number): boolean {
+  return view.simple && count > ALWAYS_DRAWN;
+}
 
 /** Every how manieth entity of a layer with `count` of them is drawn. */
 export function strideFor(view: View, count: number): number {

@@ -8,7 +8,7 @@ import { fitTo } from './canvas2d';
 import { gridOf } from './grid';
 import { FloatTexture, Mesh, Program, RendererError } from './glObjects';
 import { PALETTES, type Rgb, type ScenePalette } from './palette';
-import { strideFor, type Renderer, type View } from './renderer';
+import { simpleFor, strideFor, type Renderer, type View } from './renderer';
 import {
   AREA_VERTEX,
   ENTITY_FRAGMENT,
@@ -53,6 +53,7 @@ export class WebGl2Renderer implements Renderer {
   private emptyVao!: WebGLVertexArrayObject;
   private roads: Mesh | null = null;
   private areas: Mesh | null = null;
+  private hasMap = false;
   private readonly layers = new Map<string, LayerObjects>();
   private readonly lines = new Map<string, LineObjects>();
 
@@ -102,6 +103,7 @@ export class WebGl2Renderer implements Renderer {
     this.roads?.dispose();
     this.areas?.dispose();
     this.roads = this.areas = null;
+    this.hasMap = mesh !== null && mesh.roads.length + mesh.areas.length > 0;
     if (mesh === null) return;
     const { gl } = this;
     this.areas = new Mesh(gl, mesh.areas, mesh.areaIndices, [2]);
@@ -153,7 +155,7 @@ export class WebGl2Renderer implements Renderer {
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.clearColor(...palette.background, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    if (this.roads === null) this.drawGrid(view);
+    if (!this.hasMap) this.drawGrid(view);
     this.drawScene(view);
     for (const name of view.under) this.drawLines(name, view);
     for (const name of view.layers) {
@@ -227,7 +229,7 @@ export class WebGl2Renderer implements Renderer {
     gl.uniform3f(entity.at('uAccent'), ...palette.accent);
     gl.uniform3f(entity.at('uPlain'), ...palette.plain);
     gl.uniform3f(entity.at('uOutline'), ...palette.outline);
-    gl.uniform1i(entity.at('uSimple'), view.simple ? 1 : 0);
+    gl.uniform1i(entity.at('uSimple'), simpleFor(view, layer.count) ? 1 : 0);
     const stride = strideFor(view, layer.count);
     const drawn = Math.ceil(layer.count / stride);
     gl.uniform1i(entity.at('uStride'), stride);
