@@ -90,7 +90,7 @@ export function pathLines(layer: Layer, list: DrawList): LineList {
     texels[at + 4] = (list.texels[b * FLOATS + 2] ?? 0) - x;
     texels[at + 5] = (list.texels[b * FLOATS + 3] ?? 0) - y;
     texels[at + 6] = Math.abs(Math.round(key(a)));
-    texels[at + 7] = style(LINE_KIND.path, 0.85);
+    texels[at + 7] = style(LINE_KIND.path, 1);
   }
   return { count, texels, longest: 0 };
 }

@@ -19,6 +19,14 @@ function image(camera: string, step: number, more: Partial<ImageMessage> = {}): 
   };
 }
 
+/** Does something, and lets what awaits it go on. */
+async function settle(act: () => void): Promise<void> {
+  act();
+  await Promise.resolve();
+  await Promise.resolve();
+  await Promise.resolve();
+}
+
 /** A decoder that answers when it is told to. */
 function setUp() {
   const waiting: { resolve: (bitmap: ImageBitmap) => void; reject: (why: Error) => void }[] = [];
@@ -29,12 +37,6 @@ function setUp() {
     () => new Promise((resolve, reject) => waiting.push({ resolve, reject })),
   );
   const bitmap = { close: () => closed++ } as unknown as ImageBitmap;
-  const settle = async (act: () => void): Promise<void> => {
-    act();
-    await Promise.resolve();
-    await Promise.resolve();
-    await Promise.resolve();
-  };
   return {
     images,
     shown,
