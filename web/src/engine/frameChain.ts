@@ -30,6 +30,8 @@ export class FrameChain {
   tier: string | null = null;
   /** Which life of the run's producer is shown. */
   life = 0;
+  /** Layers that the tier leaves out. */
+  leftOut: readonly string[] = [];
   /** What was wrong with a frame that could not be read, for the log; null for one that merely did not fit. */
   malformed: string | null = null;
 
@@ -74,6 +76,7 @@ export class FrameChain {
     this.layers.clear();
     for (const [name, layer] of fresh) this.layers.set(name, layer);
     this.metrics.clear();
+    this.leftOut = frame.left_out ?? [];
   }
 
   private update(frame: FrameMessage): void {

@@ -22,6 +22,8 @@ export interface Layer {
   columns: Map<string, Column>;
   /** The string id of each row, where the layer's ids are strings. */
   names: string[] | null;
+  /** Side of the square cells that a tier shows instead of entities, scene units; null: entities. */
+  cell: number | null;
 }
 
 /** A layer as a keyframe gives it. */
@@ -42,7 +44,9 @@ export function layerFromKey(wire: WireKeyLayer): Layer {
   if (!columns.has('id')) throw new WireError('expected a column id in every layer');
   const names = wire.names ?? null;
   if (names !== null) expectLength('names', names.length, wire.rows);
-  return { rows: wire.rows, columns, names: names === null ? null : [...names] };
+  const side = wire.lod?.cell;
+  const cell = typeof side === 'number' && side > 0 ? side : null;
+  return { rows: wire.rows, columns, names: names === null ? null : [...names], cell };
 }
 
 /** Applies a delta in place: drop, then add, then set. */

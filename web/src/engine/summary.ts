@@ -1,8 +1,9 @@
 /** What the page is told ten times a second: small, plain, and copied from the engine at one moment. */
-import type { LayerSummary, LinkSummary, Summary } from './bridge';
+import type { LayerSummary, LinkSummary, Spread, Summary } from './bridge';
 import type { Engine } from './engine';
 import { layerRole, typeColumn, type ColourBy } from './layerStyle';
 import type { Layer } from './layerStore';
+import type { Recent } from './meters';
 
 export function summarise(engine: Engine, nowMs: number): Summary {
   const { view, stage, session, clock } = engine;
@@ -25,6 +26,8 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     dropped: engine.dropped,
     skipped: engine.skipped(nowMs),
     decodeMs: engine.decodeMs.value,
+    refreshMs: spread(engine.refreshMs),
+    paintedMs: spread(engine.paintedMs),
     framesDrawn: stage.framesDrawn,
     entitiesDrawn: stage.entitiesDrawn,
     hops: view.hops,
@@ -33,11 +36,15 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     phases: chain.phases,
     layers: [...chain.layers].map(([name, layer]) => layerSummary(name, layer, engine)),
     selection: engine.selection,
-    follow: stage.follow,
+    follow: stage.viewpoint.follow,
     vectors: stage.vectors,
     colour: stage.colour,
-    scale: stage.camera.scale,
+    scale: stage.viewpoint.camera.scale,
     speedMax: stage.speedMax,
+    types: stage.legend,
+    trails: stage.overlays.trailsOn,
+    leftOut: chain.leftOut,
+    detail: engine.detail.level,
     scene: stage.sceneStatus,
     renderer: stage.rendererStatus,
   };
@@ -64,5 +71,12 @@ function layerSummary(name: string, layer: Layer, { stage, groups }: Engine): La
   if (role === 'entities' && layer.columns.has('speed')) colours.push('speed');
   if (role === 'entities' && typeColumn(layer) !== null) colours.push('type');
   const visible = !stage.hidden.has(name);
-  return { name, role, rows: layer.rows, visible, colours, groups: groups.get(name) ?? null };
+  const { cell, rows } = layer;
+  return { name, role, rows, visible, colours, cell, groups: groups.get(name) ?? null };
+}
+
+function spread(values: Recent): Spread | null {
+  const median = values.quantile(0.5);
+  const p95 = values.quantile(0.95);
+  return median === null || p95 === null ? null : { median, p95 };
 }

@@ -75,6 +75,8 @@ export interface WireKeyLayer {
   rows: number;
   columns: Record<string, WireColumn>;
   names?: string[] | null;
+  /** The tier shows square cells of this side (scene units) instead of entities. */
+  lod?: { cell: number } | null;
 }
 
 export interface WireDeltaLayer {
@@ -109,6 +111,26 @@ export interface FrameMessage {
   layers: Record<string, WireKeyLayer | WireDeltaLayer>;
   metrics?: Record<string, number> | null;
   phases?: Record<string, number> | null;
+  /** In a keyframe: layers that the tier leaves out. */
+  left_out?: string[] | null;
+}
+
+/** A camera's picture; the newest of each camera is all that counts. */
+export interface ImageMessage {
+  type: 'image';
+  run: string;
+  tier: string;
+  epoch: Epoch;
+  offset: Offset;
+  camera: string;
+  mime: string;
+  width?: number | null;
+  height?: number | null;
+  step?: number | null;
+  time_s: number;
+  hops?: Hops | null;
+  skipped?: number | null;
+  data: Uint8Array;
 }
 
 interface Lossless {
@@ -185,6 +207,7 @@ export type GatewayMessage =
   | WelcomeMessage
   | SubscribedMessage
   | FrameMessage
+  | ImageMessage
   | LosslessMessage
   | NoticeMessage
   | ErrorMessage

@@ -23,6 +23,14 @@ export interface EnginePort {
   postMessage(message: ToEngine, transfer?: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent<FromEngine>) => void): void;
   terminate?(): void;
+  removeEventListener(type: 'message', listener: (event: MessageEvent<FromEngine>) => void): void;
+}
+
+export interface SceneSize {
+  width: number;
+  height: number;
+  /** Device pixels per CSS pixel. */
+  ratio: number;
 }
 
 /** What is not one dashboard's own affair. */
@@ -43,7 +51,7 @@ export class Dashboard {
   private started = false;
 
   constructor(
-    private readonly engine: EnginePort,
+    readonly engine: EnginePort,
     private readonly base: string = document.baseURI,
     private readonly host: DashboardHost = aloneOnThePage,
   ) {
@@ -53,28 +61,24 @@ export class Dashboard {
     });
   }
 
-  /** Starts the engine on a canvas (null where the browser cannot draw off-screen). */
-  start(canvas: OffscreenCanvas | null, width: number, height: number, ratio: number): void {
+  /** Starts the engine for a scene of this size (CSS pixels) by its size. */
+  readonly start = ({ width, height, ratio }: SceneSize): void => {
     if (this.started) return;
     this.started = true;
     const socket = new URL('ws', this.base);
     socket.protocol = socket.protocol === 'https:' ? 'wss:' : 'ws:';
-    this.engine.postMessage(
-      {
-        type: 'start',
-        canvas,
-        width,
-        height,
-        ratio,
-        socketUrl: stripped(socket),
-        apiUrl: stripped(new URL('api', this.base)),
-        token: readToken(),
-        theme: currentTheme(),
-      },
-      canvas === null ? [] : [canvas],
-    );
+    this.engine.postMessage({
+      type: 'start',
+      width,
+      height,
+      ratio,
+      socketUrl: stripped(socket),
+      apiUrl: stripped(new URL('api', this.base)),
+      token: readToken(),
+      theme: currentTheme(),
+    });
     this.tellWatch();
-  }
+  };
 
   /** Watches this run from now on. */
   watch(run: string): void {

@@ -1,4 +1,5 @@
 /** The page's address: `#/run/RUN` chooses a run, `#/run/A+B` several side by side. */
+import type { DrawingChoice } from '../engine/drawingTier';
 
 /** More than this are too small to be watched. */
 export const MOST_RUNS = 4;
@@ -18,4 +19,12 @@ export function runsFromHash(hash: string): string[] {
 
 export function hashForRuns(runs: readonly string[]): string {
   return `#/run/${runs.map(encodeURIComponent).join('+')}`;
+}
+
+const DRAWINGS: readonly DrawingChoice[] = ['auto', 'svg', 'canvas', 'webgl'];
+
+/** How the address wants the scene drawn; `auto` unless it says so. */
+export function drawingFromQuery(query: string): DrawingChoice {
+  const wanted = new URLSearchParams(query).get('drawing');
+  return DRAWINGS.find((choice) => choice === wanted) ?? 'auto';
 }

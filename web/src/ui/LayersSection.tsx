@@ -9,6 +9,8 @@ const ROLES: Readonly<Record<LayerSummary['role'], string>> = {
   entities: 'entities',
   lights: 'signal heads',
   edges: 'road edges',
+  vectors: 'vectors',
+  paths: 'points of ways',
   data: 'rows',
 };
 

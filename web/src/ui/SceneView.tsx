@@ -4,6 +4,7 @@ import { useShallow } from 'zustand/react/shallow';
 import { rampGradient } from '../engine/render/palette';
 import { formatCount, formatSimTime, formatValue, scaleBar } from '../state/format';
 import { isDimmed, sceneCondition } from '../state/sceneCondition';
+import { drawingFromQuery } from '../state/route';
 import { useDash, useDashboard } from './context';
 import { DRAWINGS } from './drawings';
 import { Icon, type IconName } from './icons';
@@ -107,6 +108,7 @@ function SceneTools({ minimap, onMinimap }: { minimap: boolean; onMinimap: () =>
             <span className="visually-hidden">Draw by</span>
             <select
               title="How the scene is drawn"
+              defaultValue={drawingFromQuery(location.search)}
               onChange={(event) => {
                 const tier = DRAWINGS.find(([value]) => value === event.target.value)?.[0];
                 if (tier !== undefined) dashboard.send({ type: 'drawing', tier });

@@ -96,6 +96,14 @@ await look('follow', {
 });
 await look('empty-dark', { run: 'harbour' });
 await look('empty-phone-light', { run: 'harbour', size: 'phone', theme: 'light' });
+await look('minimap-types', {
+  act: async (page) => {
+    await page.click('button[aria-label=Minimap]');
+    await page.click('button[aria-label=Trails]');
+    await page.selectOption('.field.inline select', 'type');
+    await page.waitForTimeout(1500);
+  },
+});
 await look('paused-light', {
   theme: 'light',
   act: async (page) => {

@@ -35,6 +35,8 @@ export function summary(more: Partial<Summary> = {}): Summary {
     dropped: 0,
     skipped: 0,
     decodeMs: 0.1,
+    refreshMs: { median: 16.7, p95: 17 },
+    paintedMs: { median: 20, p95: 40 },
     framesDrawn: 100,
     entitiesDrawn: 400,
     hops: [],
@@ -48,8 +50,12 @@ export function summary(more: Partial<Summary> = {}): Summary {
     colour: 'speed',
     scale: 1,
     speedMax: null,
+    types: [],
+    trails: false,
+    leftOut: [],
+    detail: 0,
     scene: { state: 'none' },
-    renderer: { state: 'ready', name: 'WebGL2' },
+    renderer: { state: 'ready', name: 'WebGL2', tier: 'webgl', note: null },
     ...more,
   };
 }

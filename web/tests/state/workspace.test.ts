@@ -17,7 +17,12 @@ function page(hash: string, listed = [info()]) {
     const told: ToEngine[] = [];
     const terminate = vi.fn<() => void>();
     engines.push({ told, terminate });
-    return { postMessage: (message) => told.push(message), addEventListener() {}, terminate };
+    return {
+      postMessage: (message) => told.push(message),
+      addEventListener() {},
+      removeEventListener() {},
+      terminate,
+    };
   }, 'http://gateway/');
   workspace.start();
   return { workspace, engines };

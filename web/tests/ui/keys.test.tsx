@@ -80,7 +80,11 @@ test('escape closes what is open, and only then clears the selection', () => {
 function openPalette(mode: 'commands' | 'entities') {
   const told: ToEngine[] = [];
   const workspace = new Workspace(
-    () => ({ postMessage: (message) => told.push(message), addEventListener: () => undefined }),
+    () => ({
+      postMessage: (message) => told.push(message),
+      addEventListener() {},
+      removeEventListener() {},
+    }),
     'http://gateway/',
   );
   const dashboard = workspace.focused;

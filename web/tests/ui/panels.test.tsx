@@ -29,6 +29,7 @@ const vehicles: LayerSummary = {
   rows: 3,
   visible: true,
   colours: ['speed', 'type'],
+  cell: null,
   groups: { column: 'type', values: [{ value: 'bus', count: 3, index: 1 }] },
 };
 
@@ -105,7 +106,7 @@ test('a layer that the tier leaves out is still named, and cells are called cell
 
 test('the tier can be chosen, and what is limited for everybody has its reason', () => {
   const { dashboard, told } = show(<QualitySection />);
-  dashboard.start(null, 1, 1, 1);
+  dashboard.start({ width: 1, height: 1, ratio: 1 });
   const quality = { level: 2, tiers: { low: 7.5 }, reason: 'the lag is 3 s' };
   act(() => dashboard.store.setState({ info: info({ quality }) }));
   expect(screen.getByTestId('quality').textContent).toContain('level 2: the lag is 3 s');

@@ -17,7 +17,11 @@ export interface Shown extends RenderResult {
 export function show(children: ReactNode): Shown {
   const told: ToEngine[] = [];
   const dashboard = new Dashboard(
-    { postMessage: (message) => told.push(message), addEventListener: () => undefined },
+    {
+      postMessage: (message) => told.push(message),
+      addEventListener: () => undefined,
+      removeEventListener: () => undefined,
+    },
     'http://gateway/',
   );
   dashboard.store.setState({ run: 'town', info: info(), summary: summary() });
