@@ -31,8 +31,8 @@ function listen(element: HTMLElement, dashboard: Dashboard): () => void {
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
   const down = (event: PointerEvent): void => {
-    // Buttons that lie over the scene are not the scene.
-    if (event.target instanceof HTMLElement && event.target.closest('.over') !== null) return;
+    // Buttons that lie over the scene are not the scene, and neither are the icons in them, which are no HTML.
+    if (event.target instanceof Element && event.target.closest('.over') !== null) return;
     if (touches.size === 0) travelled = 0;
     touches.set(event.pointerId, at(event));
     element.setPointerCapture(event.pointerId);

@@ -100,7 +100,7 @@ await look('minimap-types', {
   act: async (page) => {
     await page.click('button[aria-label=Minimap]');
     await page.click('button[aria-label=Trails]');
-    await page.selectOption('.field.inline select', 'type');
+    await page.selectOption('.layers + .field select', 'type');
     await page.waitForTimeout(1500);
   },
 });
