@@ -50,6 +50,10 @@ fmt: setup ## format everything
 	@$(BIN)/ruff check --quiet --fix --exit-zero .
 	@cd web && npm run --silent format >/dev/null
 
+.PHONY: bench-web
+bench-web: setup web ## measure the dashboard in Chromium: make bench-web ARGS=--quick
+	@cd web && npm run --silent bench -- $(ARGS)
+
 .PHONY: image
 image: setup web ## the container image lanecast:dev, which compose.yaml runs
 	@ops/docker/build

@@ -97,6 +97,31 @@ class Page:
     def choose(self, testid: str, value: str) -> None:
         self.call("select", selector=_by(testid), value=value)
 
+    def keys(self, *keys: str) -> None:
+        """Press keys, one after the other, on whatever has the focus."""
+        self.call("keys", keys=keys)
+
+    def axe(self) -> list[str]:
+        """What axe finds wrong with the page as it is now."""
+        violations: list[str] = self.call("axe")
+        return violations
+
+    def resize(self, width: int, height: int, scheme: str = "dark") -> None:
+        self.call("resize", width=width, height=height, scheme=scheme)
+
+    def condition(self) -> str:
+        """The state that the scene says it is in."""
+        return str(self.evaluate("document.querySelector('.overlay')?.dataset.condition ?? ''"))
+
+    def focused(self) -> str:
+        """What has the focus: its `data-testid`, its id, its name or its words."""
+        return str(
+            self.evaluate(
+                "(({dataset, id, ariaLabel, textContent}) => dataset.testid ?? (id || ariaLabel || textContent))"
+                "(document.activeElement)"
+            )
+        )
+
     def until(self, condition: Callable[[], bool], within_s: float, what: str) -> float:
         """Wait until something is shown; returns how many seconds it took."""
         started = time.monotonic()

@@ -3,6 +3,9 @@
 //   {"id": 1, "op": "open", "url": …, "width": …, "height": …}   -> the page's number; each page has a profile of its own
 //   {"id": 2, "op": "evaluate", "page": 1, "script": "…"}         -> the value of an expression
 //   {"id": 3, "op": "click" | "fill" | "press" | "select", "page": 1, "selector": …, "value": …}
+//   {"id": 3, "op": "keys", "page": 1, "keys": ["Tab", …]}        -> pressed on whatever has the focus
+//   {"id": 3, "op": "axe", "page": 1}                             -> what axe finds wrong with the page as it is
+//   {"id": 3, "op": "resize", "page": 1, "width": …, "height": …, "scheme": "light" | "dark"}
 //   {"id": 4, "op": "screenshot", "page": 1, "path": …, "clip": {x, y, width, height}}
 //   {"id": 5, "op": "errors", "page": 1}                          -> what the page has complained about
 //   {"id": 6, "op": "close", "page": 1}
@@ -12,6 +15,7 @@ import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 
 const require = createRequire(new URL('../../web/package.json', import.meta.url));
+const { AxeBuilder } = require('@axe-core/playwright');
 const { chromium } = require('playwright-core');
 
 const browser = await chromium.launch({
@@ -71,6 +75,17 @@ const operations = {
   fill: ({ page }, { selector, value }) => page.fill(selector, value, { timeout: 5000 }),
   press: ({ page }, { selector, value }) => page.press(selector, value, { timeout: 5000 }),
   select: ({ page }, { selector, value }) => page.selectOption(selector, value, { timeout: 5000 }),
+  async keys({ page }, { keys }) {
+    for (const key of keys) await page.keyboard.press(key);
+  },
+  async axe({ page }) {
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
+  },
+  async resize({ page }, { width, height, scheme }) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.setViewportSize({ width, height });
+  },
   async screenshot({ page }, { path, clip }) {
     await page.screenshot({ path, ...(clip ? { clip } : {}) });
     return path;

@@ -23,7 +23,7 @@ def test_moving_traffic_is_on_the_page(page: Page, screenshots: Path, tmp_path: 
     page.until(lambda: len(page.times()) > 20, 15, "time goes on")
     assert page.shown("conn-chip") == "open"
     assert page.shown("state-pill") == "running"
-    assert page.shown("scene", "renderer").lower() == "webgl2"
+    assert page.shown("scene", "renderer") in ("SVG", "Canvas 2D"), "that little needs no WebGL2"
     page.until(lambda: page.number("metric-running") > 0, 10, "metrics are shown")
     box = page.box("scene")
     middle = {
@@ -37,6 +37,19 @@ def test_moving_traffic_is_on_the_page(page: Page, screenshots: Path, tmp_path: 
     assert page.screenshot(tmp_path / "after.png", middle).read_bytes() != before, "nothing moves in the picture"
     assert colours(tmp_path / "after.png") > 20, "the picture is empty"
     page.screenshot(screenshots / "running-1440x900.png")
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize(("drawing", "name"), [("svg", "SVG"), ("canvas", "Canvas 2D"), ("webgl", "WebGL2")])
+def test_every_drawing_tier_draws_the_same_traffic(
+    city: System, open_page: Callable[..., Page], screenshots: Path, drawing: str, name: str
+) -> None:
+    page = open_page(f"{city.url}/?drawing={drawing}#/run/cologne8")
+    page.until(lambda: page.number("scene", "entities") > 10, 15, "traffic is drawn")
+    page.until(lambda: page.shown("scene", "renderer") == name, 5, f"{name} draws")
+    page.until(lambda: page.number("scene", "frames") > 20, 10, "it goes on drawing")
+    picture = page.screenshot(screenshots / f"drawn-by-{drawing}.png", page.box("scene"))
+    assert colours(picture) > 20, "the picture is empty"
     assert page.errors() == []
 
 

@@ -1,6 +1,6 @@
-/** The page's beginning: makes the engine's worker and the dashboard, and shows it. */
+/** The page's beginning: makes the page's workspace, whose engines are workers, and shows it. */
 import { createRoot } from 'react-dom/client';
-import { Dashboard } from './state/dashboard';
+import { Workspace } from './state/workspace';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/layout.css';
@@ -8,12 +8,17 @@ import './styles/topbar.css';
 import './styles/panels.css';
 import './styles/scene.css';
 import './styles/log.css';
+import './styles/table.css';
+import './styles/palette.css';
 import { App } from './ui/App';
 
-const engine = new Worker(new URL('./engine/worker.ts', import.meta.url), {
-  type: 'module',
-  name: 'lanecast-engine',
-});
-const dashboard = new Dashboard(engine);
+const workspace = new Workspace(
+  () =>
+    new Worker(new URL('./engine/worker.ts', import.meta.url), {
+      type: 'module',
+      name: 'lanecast-engine',
+    }),
+);
+workspace.start();
 const root = document.querySelector('#root');
-if (root !== null) createRoot(root).render(<App dashboard={dashboard} />);
+if (root !== null) createRoot(root).render(<App workspace={workspace} />);

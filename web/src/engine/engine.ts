@@ -5,16 +5,22 @@
  * summaries and single events (see `bridge.ts`).
  */
 import type { FrameMessage, GatewayMessage, Level, LosslessMessage } from '../protocol/messages';
-import type { FromEngine, SelectionSummary, ToEngine } from './bridge';
+import type { FromEngine, GroupSummary, SelectionSummary, TableWish, ToEngine } from './bridge';
 import { ServerClock } from './clock';
-import { RateMeter, Smoothed } from './meters';
-import { createRenderer } from './render/create';
+import { Detail } from './detail';
+import { TierChooser } from './drawingTier';
+import { findEntities, tableWindow } from './entityTable';
+import { groupsOf } from './groups';
+import { Images } from './images';
+import { RateMeter, Recent, Smoothed } from './meters';
+import { Minimap } from './minimap';
 import { RunView } from './runView';
 import { loadScene } from './sceneLoader';
 import { buildSceneMesh } from './sceneMesh';
 import { Session, type SessionEvent } from './session';
 import { GatewaySocket } from './socket';
 import { Stage } from './stage';
+import { Surfaces } from './surfaces';
 import { summarise } from './summary';
 
 const SUMMARY_EVERY_MS = 100;
@@ -22,6 +28,13 @@ const REPORT_EVERY_MS = 2000;
 const SCENE_RETRY_MS = 3000;
 const TWO_REFRESHES_MS = 34;
 const HIDDEN_AFTER_MS = 500;
+const TABLE_EVERY_MS = 500;
+/** How long skipped frames are told about. */
+const SKIPPED_SHOWN_MS = 5000;
+/** A map that takes longer is not waited for before it is decided how to draw. */
+const MAP_WAIT_MS = 500;
+
+export type PostMessage = (message: FromEngine, transfer?: Transferable[]) => void;
 
 export class Engine {
   readonly session = new Session();
@@ -30,13 +43,19 @@ export class Engine {
   readonly bytes = new RateMeter(2000);
   readonly frames = new RateMeter(2000);
   readonly decodeMs = new Smoothed();
+  /** About half a minute. */
+  readonly refreshMs = new Recent(2048);
+  readonly paintedMs = new Recent();
   run: string | null = null;
   view = new RunView();
   readonly stage = new Stage(this.view.chain.layers, this.view.playout);
+  readonly detail = new Detail();
   dropped = 0;
   shownTimeS = 0;
   shownStep = 0;
   selection: SelectionSummary | null = null;
+  /** By layer; counted twice a second. */
+  readonly groups = new Map<string, GroupSummary | null>();
 
   private socket: GatewaySocket | null = null;
   private apiUrl = '';
@@ -49,8 +68,30 @@ export class Engine {
   private nextReportMs = 0;
   private lastLink = '';
   private chainBroken = false;
+  private table: TableWish | null = null;
+  private nextTableMs = 0;
+  private skippedFrames = 0;
+  private skippedUntilMs = 0;
+  private readonly chooser = new TierChooser();
+  private readonly surfaces: Surfaces;
+  private readonly minimap = new Minimap();
+  private readonly images: Images;
+  /** Since when there has been something to draw. */
+  private contentSinceMs: number | null = null;
+  private drewLastLoop = false;
+  private labelsTold = '';
 
-  constructor(private readonly post: (message: FromEngine) => void) {}
+  constructor(private readonly post: PostMessage) {
+    this.surfaces = new Surfaces({
+      post,
+      changed: (renderer, status) => {
+        this.stage.setRenderer(renderer, status);
+        this.resetDetail();
+      },
+      log: (level, text) => this.log(level, text),
+    });
+    this.images = new Images((image) => this.post({ type: 'image', image }, [image.bitmap]));
+  }
 
   handle(message: ToEngine): void {
     const nowMs = performance.now();
@@ -111,9 +152,39 @@ export class Engine {
       case 'colour':
         stage.setColour(message.by, nowMs);
         break;
+      case 'surface':
+        this.surfaces.arrived(message.tier, message.serial, message.canvas);
+        break;
+      case 'remount':
+        this.surfaces.renew();
+        break;
+      case 'drawing':
+        if (message.tier !== undefined) this.chooser.choice = message.tier;
+        if (message.maxFps !== undefined) stage.options.maxFps = message.maxFps;
+        if (message.thresholdPx !== undefined) stage.options.thresholdPx = message.thresholdPx;
+        break;
+      case 'minimap':
+        this.minimap.mount(message.canvas, message.width, message.height, message.ratio);
+        break;
+      case 'minimap-go':
+        stage.goTo(this.minimap.world(message));
+        break;
+      case 'trails':
+        stage.setTrails(message.on);
+        break;
       case 'layer-visible':
         stage.setVisible(message.layer, message.visible);
         break;
+      case 'table':
+        this.table = message.wish;
+        this.tellTable();
+        break;
+      case 'find': {
+        const { query, limit } = message;
+        const matches = findEntities(this.view.chain.layers, query, limit);
+        this.post({ type: 'found', query, matches });
+        break;
+      }
     }
     this.act();
   }
@@ -129,10 +200,6 @@ export class Engine {
     });
     this.stage.setTheme(message.theme);
     this.stage.resize(message.width, message.height, message.ratio);
-    createRenderer(message.canvas, (renderer, status) => {
-      this.stage.setRenderer(renderer, status);
-      if (status.state === 'lost') this.log('warning', 'The browser took the graphics context.');
-    });
     this.session.start(message.token, nowMs);
     setInterval(() => this.beat(), SUMMARY_EVERY_MS);
     const loop = (): void => {
@@ -149,9 +216,16 @@ export class Engine {
       this.sceneVersion = null;
       this.view = new RunView();
       this.stage.adopt(this.view.chain.layers, this.view.playout);
+      this.chooser.reset();
+      this.images.clear();
+      this.paintedMs.clear();
+      this.contentSinceMs = null;
+      this.resetDetail();
       this.dropped = 0;
       this.shownTimeS = this.shownStep = 0;
       this.selection = null;
+      this.groups.clear();
+      this.skippedUntilMs = 0;
     }
     this.session.watch(run, tier, nowMs);
   }
@@ -256,7 +330,14 @@ export class Engine {
     const first = !view.hasFrame;
     if (advanced || first) view.arrived(frame, nowMs, Date.now(), this.clock);
     if (first) this.tellMoment(); // there is a moment to tell even where nothing can be drawn
-    stage.update({ alpha, elapsedS: frame.time_s - timeS, changed, advanced });
+    stage.update({
+      alpha,
+      elapsedS: frame.time_s - timeS,
+      timeS: frame.time_s,
+      changed,
+      advanced,
+    });
+    this.contentSinceMs ??= nowMs;
     this.countLate(nowMs);
     if (stage.rendererStatus.state !== 'ready') this.shown();
   }
@@ -284,10 +365,14 @@ export class Engine {
   }
 
   private other(message: GatewayMessage): void {
-    if (message.type === 'pong') {
+    if (message.type === 'image') {
+      if (message.run !== this.run) return;
+      const age = this.clock.sinceMs(message.hops?.pub_ms ?? NaN, Date.now());
+      this.images.take(message, age);
+    } else if (message.type === 'pong') {
       this.clock.pong(performance.now() - message.t, Date.now(), message.server_ms);
     } else if (message.type === 'notice') {
-      this.dropped += message.skipped ?? 0;
+      this.noteSkipped(message.skipped ?? 0);
       const level = (message.skipped ?? 0) > 0 ? 'warning' : 'info';
       this.log(level, message.text, null, null, 'gateway');
     } else if (message.type === 'error') {
@@ -302,6 +387,25 @@ export class Engine {
         this.log('error', message.message, null, null, 'gateway');
       }
     }
+  }
+
+  /** Frames skipped in the last seconds: what is shown is the newest, but not all there was. */
+  skipped(nowMs: number): number {
+    return nowMs < this.skippedUntilMs ? this.skippedFrames : 0;
+  }
+
+  private noteSkipped(count: number): void {
+    if (count === 0) return;
+    const nowMs = performance.now();
+    this.dropped += count;
+    this.skippedFrames = this.skipped(nowMs) + count;
+    this.skippedUntilMs = nowMs + SKIPPED_SHOWN_MS;
+  }
+
+  private tellTable(): void {
+    if (this.table === null) return;
+    const window = tableWindow(this.view.chain.layers, this.table, this.view.info?.layers);
+    this.post({ type: 'table', window });
   }
 
   /** Fetches the scene when its version is new. */
@@ -338,9 +442,50 @@ export class Engine {
 
   private paint(): void {
     const nowMs = performance.now();
+    const before = this.lastLoopMs;
     this.lastLoopMs = nowMs;
     this.fps.add(nowMs);
-    if (this.stage.draw(nowMs) && this.waitingSinceMs !== null) this.shown();
+    this.chooseTier(nowMs);
+    const sinceLastMs = nowMs - before;
+    if (sinceLastMs < HIDDEN_AFTER_MS) this.refreshMs.add(sinceLastMs);
+    const drew = this.stage.draw(nowMs);
+    if (drew) {
+      this.surfaces.drawn();
+      this.tellLabels(nowMs);
+      if (this.waitingSinceMs !== null) {
+        this.notePainted();
+        this.shown();
+      }
+      // Only pictures in a row say how fast the machine is: else nothing moved.
+      if (this.drewLastLoop && this.detail.add(sinceLastMs, nowMs)) this.applyDetail();
+    }
+    this.drewLastLoop = drew;
+    this.minimap.draw(nowMs, () => this.stage.minimap());
+  }
+
+  private chooseTier(nowMs: number): void {
+    if (this.contentSinceMs === null && this.stage.sceneStatus.state !== 'ready') return;
+    const mapComes = this.stage.sceneStatus.state === 'loading';
+    if (mapComes && nowMs - (this.contentSinceMs ?? nowMs) < MAP_WAIT_MS) return;
+    this.surfaces.use(this.chooser.choose(this.stage.things, nowMs));
+  }
+
+  private resetDetail(): void {
+    this.detail.reset();
+    this.applyDetail();
+  }
+
+  private applyDetail(): void {
+    this.stage.setDetail(this.detail.level, this.detail.stride);
+  }
+
+  /** Labels are told when they have changed; as long as none are near, nothing is. */
+  private tellLabels(nowMs: number): void {
+    const labels = this.stage.labels(nowMs);
+    const text = JSON.stringify(labels);
+    if (text === this.labelsTold) return;
+    this.labelsTold = text;
+    this.post({ type: 'labels', labels });
   }
 
   /** Nothing freezes silently: the first frame that cannot be applied is told, and a whole one asked for. */
@@ -369,6 +514,12 @@ export class Engine {
     this.waitingSinceMs = nowMs;
   }
 
+  private notePainted(): void {
+    const ms = this.view.publishedMs;
+    const age = ms === null ? null : this.clock.sinceMs(ms, Date.now());
+    if (age !== null && age < HIDDEN_AFTER_MS * 20) this.paintedMs.add(age);
+  }
+
   private shown(): void {
     this.waitingSinceMs = null;
     this.tellMoment();
@@ -385,6 +536,11 @@ export class Engine {
     if (nowMs >= this.nextReportMs) {
       this.nextReportMs = nowMs + REPORT_EVERY_MS;
       this.report(nowMs);
+    }
+    if (nowMs >= this.nextTableMs) {
+      this.nextTableMs = nowMs + TABLE_EVERY_MS;
+      this.tellTable();
+      for (const [name, layer] of this.view.chain.layers) this.groups.set(name, groupsOf(layer));
     }
     this.act();
     const { selected } = this.stage;

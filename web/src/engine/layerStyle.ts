@@ -6,6 +6,10 @@ export type LayerRole =
   | 'entities'
   /** Signal heads: marks whose shape tells their state. */
   | 'lights'
+  /** Nothing but forces or the like: arrows, shown with the vectors. */
+  | 'vectors'
+  /** Points of lines, such as a planned way. */
+  | 'paths'
   /** No positions: values for the scene's lines. */
   | 'edges'
   /** Nothing to draw; shown in the lists only. */
@@ -14,14 +18,23 @@ export type LayerRole =
 export type ColourBy = 'speed' | 'type' | 'plain';
 
 /** Columns that name what sort of thing an entity is, the first that exists is used. */
-const TYPE_COLUMNS = ['type', 'kind', 'class', 'vtype', 'state'];
+const TYPE_COLUMNS = ['type', 'module', 'kind', 'class', 'vtype', 'state'];
 
 export function layerRole(name: string, layer: Layer): LayerRole {
   const { columns } = layer;
   if (columns.has('x') && columns.has('y')) {
-    return name === 'lights' && columns.get('state')?.values != null ? 'lights' : 'entities';
+    if (name === 'lights' && columns.get('state')?.values != null) return 'lights';
+    if (columns.has('path')) return 'paths';
+    return isVectorsOnly(columns) ? 'vectors' : 'entities';
   }
   return layer.names !== null && columns.has('mean_speed') ? 'edges' : 'data';
+}
+
+const VECTOR_COLUMNS = new Set(['id', 'x', 'y', 'z', 'fx', 'fy', 'fz']);
+
+function isVectorsOnly(columns: ReadonlyMap<string, unknown>): boolean {
+  if (!columns.has('fx') || !columns.has('fy')) return false;
+  return [...columns.keys()].every((name) => VECTOR_COLUMNS.has(name));
 }
 
 /** The column of strings that an entity's type colour comes from. */
@@ -38,8 +51,26 @@ export function colourBy(layer: Layer, wanted: ColourBy): ColourBy {
   return byType ? 'type' : 'plain';
 }
 
-/** Shapes that the shaders know. */
-export const SHAPE = { dot: 0, vehicle: 1, go: 2, caution: 3, stop: 4, off: 5 } as const;
+/** Shapes that every drawing tier knows. A dot's shape tells its type apart, as its colour does. */
+export const SHAPE = {
+  dot: 0,
+  vehicle: 1,
+  go: 2,
+  caution: 3,
+  stop: 4,
+  off: 5,
+  cell: 6,
+  block: 7,
+  triangle: 10,
+  square: 11,
+  diamond: 12,
+} as const;
+
+/** By the number of a type. */
+export const DOTS = [SHAPE.dot, SHAPE.triangle, SHAPE.square, SHAPE.diamond] as const;
+
+/** A colour number: by speed, in the accent, plain; from 0 on it is a type's number. */
+export const COLOUR = { speed: -1, accent: -2, plain: -3 } as const;
 
 /** The shape of a signal head by its state letter, as traffic simulators write it. */
 export function lightShape(state: string): number {

@@ -47,3 +47,31 @@ export class Smoothed {
     return this.mean ?? 0;
   }
 }
+
+/** The last values of something, for its median and the like. */
+export class Recent {
+  private readonly values: Float64Array;
+  private next = 0;
+  private count = 0;
+
+  constructor(room = 512) {
+    this.values = new Float64Array(room);
+  }
+
+  add(value: number): void {
+    this.values[this.next] = value;
+    this.next = (this.next + 1) % this.values.length;
+    this.count = Math.min(this.count + 1, this.values.length);
+  }
+
+  /** The value that `share` of the values do not exceed, by nearest rank; null without any. */
+  quantile(share: number): number | null {
+    if (this.count === 0) return null;
+    const ordered = this.values.slice(0, this.count).toSorted();
+    return ordered[Math.min(this.count - 1, Math.floor(share * this.count))] ?? null;
+  }
+
+  clear(): void {
+    this.next = this.count = 0;
+  }
+}

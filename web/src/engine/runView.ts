@@ -18,6 +18,8 @@ export class RunView {
   /** How old the newest frame was when it came, as far as the clocks are known. */
   latencyMs = 0;
   hops: readonly HopSummary[] = [];
+  /** When the newest frame was published, by the server's clock; null: not told. */
+  publishedMs: number | null = null;
 
   take(frame: FrameMessage): FrameOutcome {
     return this.chain.apply(frame);
@@ -32,6 +34,7 @@ export class RunView {
       const ms = thenMs == null ? null : clock.sinceMs(thenMs, unixMs);
       return ms !== null && ms < PLAUSIBLE_MS ? ms : null;
     };
+    this.publishedMs = pub ?? null;
     this.latencyMs = age(pub) ?? age(out) ?? 0;
     const hops: HopSummary[] = [];
     if (pub != null && into != null) hops.push({ name: 'Producer to Redis', ms: into - pub });

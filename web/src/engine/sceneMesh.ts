@@ -34,6 +34,17 @@ export interface SceneMesh {
   areas: Float32Array;
   areaIndices: Uint32Array;
   lineIds: readonly string[];
+  /** The same as paths, for the drawing tiers that know paths. */
+  linePaths: readonly LinePath[];
+  areaPaths: readonly (readonly number[])[];
+}
+
+export interface LinePath {
+  /** Index of the line, as in `lineIds`. */
+  line: number;
+  width: number;
+  /** x, y, x, y, … relative to the origin. */
+  points: readonly number[];
 }
 
 const DEFAULT_WIDTH = 3.2;
@@ -52,13 +63,18 @@ export function buildSceneMesh(scene: ScenePayload): SceneMesh {
 
   const roads: number[] = [];
   const roadIndices: number[] = [];
+  const linePaths: LinePath[] = [];
   eachPath(points, starts, originX, originY, (path, line) => {
-    addRoad(path, (widths[line] ?? DEFAULT_WIDTH) / 2, line, roads, roadIndices);
+    const width = widths[line] ?? DEFAULT_WIDTH;
+    linePaths.push({ line, width, points: path });
+    addRoad(path, width / 2, line, roads, roadIndices);
   });
 
   const areas: number[] = [];
   const areaIndices: number[] = [];
+  const areaPaths: number[][] = [];
   eachPath(areaPoints, areaStarts, originX, originY, (path) => {
+    areaPaths.push(path);
     const base = areas.length / 2;
     for (const index of triangulate(path)) areaIndices.push(base + index);
     areas.push(...path);
@@ -73,6 +89,8 @@ export function buildSceneMesh(scene: ScenePayload): SceneMesh {
     areas: Float32Array.from(areas),
     areaIndices: Uint32Array.from(areaIndices),
     lineIds: scene.lines?.id ?? [],
+    linePaths,
+    areaPaths,
   };
 }
 

@@ -1,27 +1,45 @@
 /**
- * What is on the canvas: the camera, the scene, one draw list per layer, the selection; and when to draw.
+ * What is in the picture: the scene, one draw list per layer, the lines over and under them, the selection; and when to draw.
  *
- * It draws only when something moves or has changed, and keeps the last picture otherwise.
+ * It draws only when something moves or has changed by more than can be seen, and keeps the last picture otherwise.
  */
-import type { SceneStatus, RendererStatus, ThemeName } from './bridge';
-import { fit, pan, union, zoomAt, type Bounds, type Camera, type Point, type Size } from './camera';
+import type { DrawingOptions, RendererStatus, SceneStatus, ThemeName, TypeSummary } from './bridge';
+import { union, type Bounds, type Point } from './camera';
 import { DrawList } from './drawList';
 import { edgeSpeeds, linesByEdge } from './edgeSpeeds';
-import { layerRole, niceCeiling, type ColourBy, type LayerRole } from './layerStyle';
+import { labelsFor, type Label } from './labels';
+import {
+  colourBy,
+  layerRole,
+  niceCeiling,
+  typeColumn,
+  type ColourBy,
+  type LayerRole,
+} from './layerStyle';
 import type { Layer } from './layerStore';
+import { Overlays } from './overlays';
 import { pick, type Picked } from './picking';
 import type { Playout } from './playout';
+import { colourOf, css, PALETTES } from './render/palette';
+import type { MinimapContent } from './minimap';
 import type { Renderer } from './render/renderer';
 import type { SceneMesh } from './sceneMesh';
+import { TypePalette } from './typePalette';
+import { Viewpoint } from './viewpoint';
 
 /** Drawn from the bottom up: a queue of vehicles must not hide the signal that it waits for. */
 const ORDER: readonly LayerRole[] = ['entities', 'lights'];
+/** Layers with more entities than this have no names beside them. */
+const LABELLED = 2000;
+/** The layer that everything else is about. */
+const ACCENTED = 'ego';
 
 export interface StageUpdate {
   /** How far the last move had come. */
   alpha: number;
   /** Simulation seconds since the frame before. */
   elapsedS: number;
+  timeS: number;
   /** The layers that the frame names, null for all. */
   changed: ReadonlySet<string> | null;
   /** Whether this is a new moment of the simulation. */
@@ -29,30 +47,31 @@ export interface StageUpdate {
 }
 
 export class Stage {
-  camera: Camera = { x: 0, y: 0, scale: 1 };
+  readonly viewpoint = new Viewpoint();
+  readonly overlays = new Overlays();
   selected: Picked | null = null;
-  follow = false;
   vectors = false;
   colour: ColourBy = 'speed';
-  rendererStatus: RendererStatus = { state: 'unsupported', cause: 'not started' };
+  options: Pick<DrawingOptions, 'maxFps' | 'thresholdPx'> = { maxFps: null, thresholdPx: 0.25 };
+  /** What is left out to keep up. */
+  detail = { simple: false, stride: 1 };
+  rendererStatus: RendererStatus = { state: 'starting' };
   sceneStatus: SceneStatus = { state: 'none' };
   framesDrawn = 0;
   readonly hidden = new Set<string>();
   readonly lists = new Map<string, DrawList>();
 
-  private size: Size = { width: 1, height: 1 };
   private ratio = 1;
   private renderer: Renderer | null = null;
   private theme: ThemeName = 'dark';
   private mesh: SceneMesh | null = null;
   private lines = new Map<string, number[]>();
   private origin: Point | null = null;
-  /** What the camera was last fitted to; only used while the person has not moved it. */
-  private fitted: Bounds | null = null;
-  private movedByHand = false;
   private dirty = true;
   private drawnAlpha = -1;
+  private nextDrawMs = 0;
   private speedSeen = 0;
+  private readonly types = new TypePalette();
 
   constructor(
     private layers: ReadonlyMap<string, Layer>,
@@ -69,6 +88,23 @@ export class Stage {
   /** The end of the speed scale that entities and roads share; null while nothing is coloured by speed. */
   get speedMax(): number | null {
     return this.speedSeen > 0 ? niceCeiling(this.speedSeen) : null;
+  }
+
+  /** How much there is to draw: entities, signal heads, points, and lines of the map. */
+  get things(): number {
+    let sum = this.mesh?.linePaths.length ?? 0;
+    for (const [name, list] of this.lists) if (!this.hidden.has(name)) sum += list.count;
+    return sum;
+  }
+
+  /** What the colours of types stand for; empty while nothing visible is coloured by type. */
+  get legend(): TypeSummary[] {
+    const palette = PALETTES[this.theme];
+    return this.types.names.map((name, index) => ({
+      name,
+      index,
+      colour: css(colourOf(palette, index, 0)),
+    }));
   }
 
   get entitiesDrawn(): number {
@@ -92,20 +128,21 @@ export class Stage {
   }
 
   resize(width: number, height: number, ratio: number): void {
-    this.size = { width: Math.max(1, width), height: Math.max(1, height) };
+    this.viewpoint.size = { width: Math.max(1, width), height: Math.max(1, height) };
     this.ratio = ratio;
-    if (!this.movedByHand) this.fit();
+    if (!this.viewpoint.movedByHand) this.fit();
     this.dirty = true;
   }
 
   /** Forgets everything about the run that was shown. */
   private clear(): void {
     for (const name of this.lists.keys()) this.renderer?.removeLayer(name);
+    for (const name of this.lists.keys()) this.dropLines(name);
     this.lists.clear();
+    this.overlays.clear();
+    this.types.clear();
     this.selected = null;
-    this.follow = false;
-    this.movedByHand = false;
-    this.fitted = null;
+    this.viewpoint.reset();
     this.origin = null;
     this.speedSeen = 0;
     this.setScene(null, { state: 'none' });
@@ -118,14 +155,14 @@ export class Stage {
     this.renderer?.setScene(mesh);
     if (mesh !== null) {
       this.moveOrigin({ x: mesh.originX, y: mesh.originY });
-      if (!this.movedByHand) this.fit();
+      if (!this.viewpoint.movedByHand) this.fit();
     }
     this.updateEdges();
     this.dirty = true;
   }
 
   /** A frame has been applied to the layers. */
-  update({ alpha, elapsedS, changed, advanced }: StageUpdate): void {
+  update({ alpha, elapsedS, timeS, changed, advanced }: StageUpdate): void {
     this.chooseOrigin();
     for (const name of this.lists.keys()) {
       if (!this.layers.has(name)) this.drop(name);
@@ -133,23 +170,22 @@ export class Stage {
     for (const [name, layer] of this.layers) {
       const role = layerRole(name, layer);
       let list = this.lists.get(name);
-      if (list !== undefined && list.role !== role) {
+      if (list !== undefined && (list.role !== role || list.cell !== layer.cell)) {
         this.drop(name);
         list = undefined;
       }
       if (list === undefined) {
-        list = new DrawList(role);
+        list = new DrawList(role, layer.cell);
         this.lists.set(name, list);
       }
       const named = changed === null || changed.has(name);
       // With a new moment an unchanged layer is packed again too: its last move must not be played twice.
       const packs = advanced || named;
-      if (packs && (role === 'entities' || role === 'lights')) {
-        this.pack(name, layer, list, alpha, elapsedS);
-      }
+      if (packs && isPlaced(role))
+        this.pack(name, layer, list, alpha, elapsedS, advanced ? timeS : null);
       if (role === 'edges' && named) this.updateEdges();
     }
-    this.growFit();
+    if (this.mesh === null) this.viewpoint.grow(this.contentBounds());
     this.dirty = true;
   }
 
@@ -158,21 +194,55 @@ export class Stage {
     const alpha = this.playout.alpha(nowMs);
     this.followSelected(alpha);
     if (this.renderer === null || this.rendererStatus.state !== 'ready') return false;
-    if (!this.dirty && alpha === this.drawnAlpha) return false;
+    if (!this.dirty && !this.movesVisibly(alpha)) return false;
+    if (nowMs < this.nextDrawMs) return false;
+    const { camera, size } = this.viewpoint;
+    const visible = (name: string): boolean => !this.hidden.has(name);
     this.renderer.draw({
-      camera: this.camera,
-      ...this.size,
+      camera,
+      ...size,
       ratio: this.ratio,
       alpha,
       vectors: this.vectors,
       speedMax: this.speedMax ?? 1,
       layers: this.drawingOrder(),
+      under: this.overlays.under(visible),
+      over: this.vectors ? this.overlays.over(visible) : [],
+      ...this.detail,
       selected: this.selectedRow(),
     });
+    const { maxFps } = this.options;
+    // A little less than the pause asked for: refreshes do not come to the millisecond.
+    this.nextDrawMs = maxFps === null ? 0 : nowMs + 1000 / maxFps - 4;
     this.dirty = false;
     this.drawnAlpha = alpha;
     this.framesDrawn += 1;
     return true;
+  }
+
+  /** The names beside what is in view now. */
+  labels(nowMs: number): Label[] {
+    const { camera, size } = this.viewpoint;
+    const shown = [];
+    for (const [name, list] of this.lists) {
+      const layer = this.layers.get(name);
+      if (layer === undefined || list.role !== 'entities' || this.hidden.has(name)) continue;
+      if (list.count <= LABELLED && layer.rows === list.count) shown.push({ list, layer });
+    }
+    return labelsFor(shown, camera, size, this.playout.alpha(nowMs));
+  }
+
+  minimap(): MinimapContent {
+    return {
+      bounds: this.mesh === null ? this.contentBounds() : meshBounds(this.mesh),
+      mesh: this.mesh,
+      lists: [...this.lists].flatMap(([name, list]) =>
+        list.role === 'entities' && !this.hidden.has(name) ? [list] : [],
+      ),
+      camera: this.viewpoint.camera,
+      size: this.viewpoint.size,
+      palette: PALETTES[this.theme],
+    };
   }
 
   /** Everything the renderer needs, once more: after it was made, or its context restored. */
@@ -183,38 +253,42 @@ export class Stage {
     renderer.setScene(this.mesh);
     this.updateEdges();
     for (const [name, list] of this.lists) {
-      if (list.role === 'entities' || list.role === 'lights') renderer.setLayer(name, list);
+      if (!isPlaced(list.role)) continue;
+      renderer.setLayer(name, list);
+      for (const [lines, content] of this.overlays.of(name)) renderer.setLines(lines, content);
     }
     this.dirty = true;
   }
 
   fit(): void {
-    this.movedByHand = false;
-    this.follow = false;
-    const bounds = this.mesh === null ? this.contentBounds() : this.meshBounds(this.mesh);
-    if (bounds !== null) this.camera = fit(bounds, this.size);
-    this.fitted = bounds;
+    this.viewpoint.fit(this.mesh === null ? this.contentBounds() : meshBounds(this.mesh));
     this.dirty = true;
   }
 
   pan(dx: number, dy: number): void {
-    this.follow = false;
-    this.byHand(pan(this.camera, dx, dy));
+    this.viewpoint.pan(dx, dy);
+    this.dirty = true;
   }
 
   zoom(at: Point, factor: number): void {
-    const centre = { x: this.size.width / 2, y: this.size.height / 2 };
-    this.byHand(zoomAt(this.camera, this.size, this.follow ? centre : at, factor));
+    this.viewpoint.zoom(at, factor);
+    this.dirty = true;
+  }
+
+  goTo(world: Point): void {
+    this.viewpoint.goTo(world);
+    this.dirty = true;
   }
 
   click(at: Point, nowMs: number): void {
     const visible = new Map([...this.lists].filter(([name]) => !this.hidden.has(name)));
-    this.select(pick(visible, this.camera, this.size, at, this.playout.alpha(nowMs)));
+    const { camera, size } = this.viewpoint;
+    this.select(pick(visible, camera, size, at, this.playout.alpha(nowMs)));
   }
 
   select(picked: Picked | null): void {
     this.selected = picked;
-    if (picked === null) this.follow = false;
+    if (picked === null) this.viewpoint.follow = false;
     this.dirty = true;
   }
 
@@ -230,12 +304,18 @@ export class Stage {
   }
 
   setFollow(on: boolean): void {
-    this.follow = on && this.selected !== null;
-    if (this.follow) {
-      this.movedByHand = true;
-      // Following from far away shows a dot in a crowd: come closer.
-      if (this.camera.scale < 2) this.camera = { ...this.camera, scale: 4 };
-    }
+    this.viewpoint.setFollow(on && this.selected !== null);
+    this.dirty = true;
+  }
+
+  setTrails(on: boolean): void {
+    this.overlays.setTrails(on);
+    if (!on) for (const name of this.lists.keys()) this.renderer?.setLines(`trails ${name}`, null);
+    this.dirty = true;
+  }
+
+  setDetail(level: number, stride: number): void {
+    this.detail = { simple: level > 0, stride };
     this.dirty = true;
   }
 
@@ -249,8 +329,9 @@ export class Stage {
   /** Draw options that are packed into the lists. */
   setColour(by: ColourBy, nowMs: number): void {
     this.colour = by;
+    this.types.clear();
     const alpha = this.playout.alpha(nowMs);
-    this.update({ alpha, elapsedS: Infinity, changed: null, advanced: false });
+    this.update({ alpha, elapsedS: Infinity, timeS: 0, changed: null, advanced: false });
   }
 
   setVectors(on: boolean): void {
@@ -258,22 +339,47 @@ export class Stage {
     this.dirty = true;
   }
 
-  private byHand(camera: Camera): void {
-    this.camera = camera;
-    this.movedByHand = true;
-    this.dirty = true;
-  }
-
-  private pack(name: string, layer: Layer, list: DrawList, alpha: number, elapsedS: number): void {
+  private pack(
+    name: string,
+    layer: Layer,
+    list: DrawList,
+    alpha: number,
+    elapsedS: number,
+    timeS: number | null,
+  ): void {
     const { x: originX, y: originY } = this.origin ?? { x: 0, y: 0 };
-    list.update(layer, alpha, elapsedS, { originX, originY, colour: this.colour });
+    const byType = list.role === 'entities' && colourBy(layer, this.colour) === 'type';
+    const values = layer.columns.get(typeColumn(layer) ?? '')?.values ?? null;
+    const accent = name === ACCENTED;
+    const types = byType && !accent && values !== null ? this.types.indexes(values) : null;
+    list.update(layer, alpha, elapsedS, { originX, originY, types, accent });
     this.speedSeen = Math.max(this.speedSeen, list.maxSpeed);
-    this.renderer?.setLayer(name, list);
+    this.overlays.update(name, layer, list, timeS);
+    if (this.renderer === null) return;
+    this.renderer.setLayer(name, list);
+    for (const [lines, content] of this.overlays.of(name)) this.renderer.setLines(lines, content);
   }
 
   private drop(name: string): void {
     this.lists.delete(name);
+    this.overlays.drop(name);
     this.renderer?.removeLayer(name);
+    this.dropLines(name);
+  }
+
+  private dropLines(name: string): void {
+    for (const [lines] of this.overlays.of(name)) this.renderer?.setLines(lines, null);
+  }
+
+  /** Whether something has come far enough since the last picture to be seen elsewhere. */
+  private movesVisibly(alpha: number): boolean {
+    if (alpha === this.drawnAlpha) return false;
+    let longest = 0;
+    for (const [name, list] of this.lists) {
+      if (!this.hidden.has(name) && list.maxMove > longest) longest = list.maxMove;
+    }
+    const share = Math.abs(alpha - this.drawnAlpha);
+    return share * longest * this.viewpoint.camera.scale >= this.options.thresholdPx;
   }
 
   private drawingOrder(): string[] {
@@ -291,13 +397,10 @@ export class Stage {
   }
 
   private followSelected(alpha: number): void {
-    if (!this.follow) return;
+    if (!this.viewpoint.follow) return;
     const at = this.selectedRow();
-    const pose = at === null ? null : this.lists.get(at.layer)?.pose(at.row, alpha);
-    if (pose === null || pose === undefined) return;
-    if (pose.x === this.camera.x && pose.y === this.camera.y) return;
-    this.camera = { ...this.camera, x: pose.x, y: pose.y };
-    this.dirty = true;
+    const pose = at === null ? undefined : this.lists.get(at.layer)?.pose(at.row, alpha);
+    if (pose !== undefined && this.viewpoint.track(pose)) this.dirty = true;
   }
 
   private updateEdges(): void {
@@ -334,14 +437,10 @@ export class Stage {
     const from = this.origin;
     this.origin = to;
     if (from === null || (from.x === to.x && from.y === to.y)) return;
-    this.camera = {
-      ...this.camera,
-      x: this.camera.x + from.x - to.x,
-      y: this.camera.y + from.y - to.y,
-    };
+    this.viewpoint.shift(from.x - to.x, from.y - to.y);
     // Packed poses belong to the old origin: pack afresh, without a move.
     for (const name of this.lists.keys()) this.drop(name);
-    this.update({ alpha: 1, elapsedS: 0, changed: null, advanced: false });
+    this.update({ alpha: 1, elapsedS: 0, timeS: 0, changed: null, advanced: false });
   }
 
   private contentBounds(): Bounds | null {
@@ -351,22 +450,14 @@ export class Stage {
     }
     return bounds;
   }
+}
 
-  private meshBounds({ bounds, originX, originY }: SceneMesh): Bounds {
-    const [x0, y0, x1, y1] = bounds;
-    return [x0 - originX, y0 - originY, x1 - originX, y1 - originY];
-  }
+function meshBounds({ bounds, originX, originY }: SceneMesh): Bounds {
+  const [x0, y0, x1, y1] = bounds;
+  return [x0 - originX, y0 - originY, x1 - originX, y1 - originY];
+}
 
-  /** A run without a scene has no known size: the view widens as its entities spread, until somebody takes over. */
-  private growFit(): void {
-    if (this.mesh !== null || this.movedByHand) return;
-    const bounds = this.contentBounds();
-    if (bounds === null) return;
-    const grown = union(this.fitted, bounds);
-    if (this.fitted !== null && grown.every((side, i) => side === this.fitted?.[i])) return;
-    const margin =
-      this.fitted === null ? 0 : 0.1 * Math.max(grown[2] - grown[0], grown[3] - grown[1]);
-    this.fitted = [grown[0] - margin, grown[1] - margin, grown[2] + margin, grown[3] + margin];
-    this.camera = fit(this.fitted, this.size);
-  }
+/** Whether a layer's rows have places. */
+function isPlaced(role: LayerRole): boolean {
+  return role !== 'edges' && role !== 'data';
 }

@@ -1,8 +1,9 @@
 /** What the page is told ten times a second: small, plain, and copied from the engine at one moment. */
-import type { LayerSummary, LinkSummary, Summary } from './bridge';
+import type { LayerSummary, LinkSummary, Spread, Summary } from './bridge';
 import type { Engine } from './engine';
 import { layerRole, typeColumn, type ColourBy } from './layerStyle';
 import type { Layer } from './layerStore';
+import type { Recent } from './meters';
 
 export function summarise(engine: Engine, nowMs: number): Summary {
   const { view, stage, session, clock } = engine;
@@ -23,20 +24,27 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     bytesPerS: engine.bytes.perSecond(nowMs),
     framesPerS: engine.frames.perSecond(nowMs),
     dropped: engine.dropped,
+    skipped: engine.skipped(nowMs),
     decodeMs: engine.decodeMs.value,
+    refreshMs: spread(engine.refreshMs),
+    paintedMs: spread(engine.paintedMs),
     framesDrawn: stage.framesDrawn,
     entitiesDrawn: stage.entitiesDrawn,
     hops: view.hops,
     metricsVersion: chain.metricsVersion,
     metrics: Object.fromEntries(chain.metrics),
     phases: chain.phases,
-    layers: [...chain.layers].map(([name, layer]) => layerSummary(name, layer, stage.hidden)),
+    layers: [...chain.layers].map(([name, layer]) => layerSummary(name, layer, engine)),
     selection: engine.selection,
-    follow: stage.follow,
+    follow: stage.viewpoint.follow,
     vectors: stage.vectors,
     colour: stage.colour,
-    scale: stage.camera.scale,
+    scale: stage.viewpoint.camera.scale,
     speedMax: stage.speedMax,
+    types: stage.legend,
+    trails: stage.overlays.trailsOn,
+    leftOut: chain.leftOut,
+    detail: engine.detail.level,
     scene: stage.sceneStatus,
     renderer: stage.rendererStatus,
   };
@@ -57,10 +65,18 @@ function link({ session }: Engine, nowMs: number): LinkSummary {
   };
 }
 
-function layerSummary(name: string, layer: Layer, hidden: ReadonlySet<string>): LayerSummary {
+function layerSummary(name: string, layer: Layer, { stage, groups }: Engine): LayerSummary {
   const role = layerRole(name, layer);
   const colours: ColourBy[] = [];
   if (role === 'entities' && layer.columns.has('speed')) colours.push('speed');
   if (role === 'entities' && typeColumn(layer) !== null) colours.push('type');
-  return { name, role, rows: layer.rows, visible: !hidden.has(name), colours };
+  const visible = !stage.hidden.has(name);
+  const { cell, rows } = layer;
+  return { name, role, rows, visible, colours, cell, groups: groups.get(name) ?? null };
+}
+
+function spread(values: Recent): Spread | null {
+  const median = values.quantile(0.5);
+  const p95 = values.quantile(0.95);
+  return median === null || p95 === null ? null : { median, p95 };
 }

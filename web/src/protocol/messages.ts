@@ -42,6 +42,15 @@ export interface RunInfo {
   created_ms?: number;
   updated_ms?: number;
   epoch?: string | number | null;
+  /** What the worker limits for everybody; level 0: nothing. */
+  quality?: Quality | null;
+}
+
+export interface Quality {
+  level: number;
+  /** Frames per second of every tier that is rendered. */
+  tiers: Record<string, number>;
+  reason: string;
 }
 
 export type Dtype = 'u1' | 'i1' | 'u2' | 'i2' | 'u4' | 'i4' | 'f4' | 'f8';
@@ -62,16 +71,12 @@ export interface WireSet extends WireColumn {
   rows?: WireArray | null;
 }
 
-/** The entities of a layer are square cells, with sides of `cell` scene units. */
-export interface LevelOfDetail {
-  cell: number;
-}
-
 export interface WireKeyLayer {
   rows: number;
   columns: Record<string, WireColumn>;
   names?: string[] | null;
-  lod?: LevelOfDetail | null;
+  /** The tier shows square cells of this side (scene units) instead of entities. */
+  lod?: { cell: number } | null;
 }
 
 export interface WireDeltaLayer {
@@ -104,10 +109,28 @@ export interface FrameMessage {
   time_s: number;
   hops?: Hops | null;
   layers: Record<string, WireKeyLayer | WireDeltaLayer>;
-  /** Keyframes only: layers of the run that this tier does not show. */
-  left_out?: string[] | null;
   metrics?: Record<string, number> | null;
   phases?: Record<string, number> | null;
+  /** In a keyframe: layers that the tier leaves out. */
+  left_out?: string[] | null;
+}
+
+/** A camera's picture; the newest of each camera is all that counts. */
+export interface ImageMessage {
+  type: 'image';
+  run: string;
+  tier: string;
+  epoch: Epoch;
+  offset: Offset;
+  camera: string;
+  mime: string;
+  width?: number | null;
+  height?: number | null;
+  step?: number | null;
+  time_s: number;
+  hops?: Hops | null;
+  skipped?: number | null;
+  data: Uint8Array;
 }
 
 interface Lossless {
@@ -184,6 +207,7 @@ export type GatewayMessage =
   | WelcomeMessage
   | SubscribedMessage
   | FrameMessage
+  | ImageMessage
   | LosslessMessage
   | NoticeMessage
   | ErrorMessage

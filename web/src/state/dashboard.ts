@@ -1,71 +1,124 @@
 /**
- * One dashboard: a store, the engine that feeds it, and what a person can do. Nothing here is global, so that a page may
- * hold two of them side by side.
+ * One dashboard: a store, the engine that feeds it, and what a person can do with its run. Nothing here is global: a page
+ * holds up to four of them side by side (see `workspace.ts`).
  */
 import type { FromEngine, ThemeName, ToEngine } from '../engine/bridge';
-import type { CommandName, ParamValue } from '../protocol/messages';
+import type { CommandName, ParamValue, RunInfo } from '../protocol/messages';
+import { Cameras } from './cameras';
 import { asked, cleared } from './paramState';
-import { hashForRun, runFromHash } from './route';
-import { fetchRuns, POLL_MS } from './runs';
-import { createDashboardStore, receive, selectRun, type DashboardStore } from './store';
-import { chooseTheme, currentTheme, onSystemTheme } from './theme';
+import { hashForRuns } from './route';
+import type { RunsStatus } from './runs';
+import {
+  createDashboardStore,
+  receive,
+  selectRun,
+  type DashboardStore,
+  type TierWish,
+} from './store';
+import { chooseTheme, currentTheme } from './theme';
 import { readToken, writeToken } from './token';
 
 /** What the dashboard needs of an engine: a Web Worker in the browser, anything else in a test. */
 export interface EnginePort {
   postMessage(message: ToEngine, transfer?: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent<FromEngine>) => void): void;
+  terminate?(): void;
+  removeEventListener(type: 'message', listener: (event: MessageEvent<FromEngine>) => void): void;
 }
 
+export interface SceneSize {
+  width: number;
+  height: number;
+  /** Device pixels per CSS pixel. */
+  ratio: number;
+}
+
+/** What is not one dashboard's own affair. */
+export interface DashboardHost {
+  /** Shows this run in the place of the dashboard's own. */
+  openRun(dashboard: Dashboard, run: string): void;
+  themeChosen(theme: ThemeName): void;
+  signedIn(token: string): void;
+}
+
+let made = 0;
+
 export class Dashboard {
+  /** Tells dashboards of one page apart. */
+  readonly id = ++made;
   readonly store: DashboardStore = createDashboardStore(currentTheme());
+  readonly cameras = new Cameras();
   private started = false;
 
   constructor(
-    private readonly engine: EnginePort,
+    readonly engine: EnginePort,
     private readonly base: string = document.baseURI,
+    private readonly host: DashboardHost = aloneOnThePage,
   ) {
-    engine.addEventListener('message', (event) =>
-      receive(this.store, event.data, performance.now()),
-    );
+    engine.addEventListener('message', ({ data }) => {
+      if (data.type === 'image') this.cameras.take(data.image);
+      else receive(this.store, data, performance.now());
+    });
   }
 
-  /** Starts the engine on a canvas (null where the browser cannot draw off-screen) and follows the address. */
-  start(canvas: OffscreenCanvas | null, width: number, height: number, ratio: number): void {
+  /** Starts the engine for a scene of this size (CSS pixels) by its size. */
+  readonly start = ({ width, height, ratio }: SceneSize): void => {
     if (this.started) return;
     this.started = true;
     const socket = new URL('ws', this.base);
     socket.protocol = socket.protocol === 'https:' ? 'wss:' : 'ws:';
-    this.engine.postMessage(
-      {
-        type: 'start',
-        canvas,
-        width,
-        height,
-        ratio,
-        socketUrl: stripped(socket),
-        apiUrl: this.apiUrl,
-        token: readToken(),
-        theme: currentTheme(),
-      },
-      canvas === null ? [] : [canvas],
-    );
-    this.followAddress();
-    addEventListener('hashchange', () => this.followAddress());
-    onSystemTheme((theme) => this.applyTheme(theme));
-    void this.poll();
+    this.engine.postMessage({
+      type: 'start',
+      width,
+      height,
+      ratio,
+      socketUrl: stripped(socket),
+      apiUrl: stripped(new URL('api', this.base)),
+      token: readToken(),
+      theme: currentTheme(),
+    });
+    this.tellWatch();
+  };
+
+  /** Watches this run from now on. */
+  watch(run: string): void {
+    if (run === this.store.getState().run) return;
+    selectRun(this.store, run);
+    this.cameras.clear();
+    this.tellWatch();
   }
 
-  send(message: ToEngine): void {
-    this.engine.postMessage(message);
+  /** Asks for a quality tier; `auto` leaves it to the gateway. */
+  chooseTier(tierWish: TierWish): void {
+    this.store.setState({ tierWish });
+    this.tellWatch();
+  }
+
+  /** The list of runs, as the page has just learnt it. */
+  takeRuns(status: RunsStatus, runs: readonly RunInfo[] | null): void {
+    this.store.setState(runs === null ? { runsStatus: status } : { runsStatus: status, runs });
+    const { run: watched, info } = this.store.getState();
+    if (watched !== null && info === null && runs?.some((run) => run.id === watched)) {
+      this.send({ type: 'appeared', run: watched });
+    }
+  }
+
+  /** Ends the engine; the dashboard cannot be used again. */
+  dispose(): void {
+    this.cameras.clear();
+    this.engine.terminate?.();
+  }
+
+  send(message: ToEngine, transfer: Transferable[] = []): void {
+    this.engine.postMessage(message, transfer);
   }
 
   /** Chooses a run by way of the address, so that going back works. */
   openRun(run: string): void {
-    location.hash = hashForRun(run);
+    this.host.openRun(this, run);
   }
 
-  command(name: CommandName): void {
+  command(name: CommandName, args: Record<string, unknown> = {}): void {
     const { run } = this.store.getState();
     if (run === null) return;
     const commandId = newId();
@@ -73,7 +126,7 @@ export class Dashboard {
       command: { name, commandId, sinceMs: performance.now() },
       refusal: null,
     });
-    this.send({ type: 'command', run, commandId, name, args: {} });
+    this.send({ type: 'command', run, commandId, name, args });
   }
 
   setParam(name: string, value: ParamValue): void {
@@ -97,52 +150,35 @@ export class Dashboard {
   signIn(token: string): void {
     writeToken(token);
     this.send({ type: 'token', token });
-    void this.refreshRuns();
+    this.host.signedIn(token);
   }
 
   toggleTheme(): void {
     const theme = currentTheme() === 'dark' ? 'light' : 'dark';
     chooseTheme(theme);
     this.applyTheme(theme);
+    this.host.themeChosen(theme);
   }
 
-  private get apiUrl(): string {
-    return stripped(new URL('api', this.base));
-  }
-
-  private applyTheme(theme: ThemeName): void {
+  applyTheme(theme: ThemeName): void {
     this.store.setState({ theme });
     this.send({ type: 'theme', theme });
   }
 
-  private followAddress(): void {
-    const run = runFromHash(location.hash);
-    if (run === null || run === this.store.getState().run) return;
-    selectRun(this.store, run);
-    this.send({ type: 'watch', run, tier: 'auto' });
-  }
-
-  private async poll(): Promise<void> {
-    // A hidden page asks for nothing; it catches up when it is looked at again.
-    if (!document.hidden) await this.refreshRuns();
-    setTimeout(() => void this.poll(), POLL_MS);
-  }
-
-  private async refreshRuns(): Promise<void> {
-    const { status, runs } = await fetchRuns(this.apiUrl, readToken());
-    this.store.setState(runs === null ? { runsStatus: status } : { runsStatus: status, runs });
-    const { run: watched, info } = this.store.getState();
-    if (watched !== null && info === null && runs?.some((run) => run.id === watched)) {
-      this.send({ type: 'appeared', run: watched });
-    }
-    const first = runs?.find((run) => run.state === 'running') ?? runs?.[0];
-    if (this.store.getState().run === null && first !== undefined) {
-      // Replaced, not pushed: "back" should not lead to a page without a run.
-      history.replaceState(null, '', hashForRun(first.id));
-      this.followAddress();
-    }
+  private tellWatch(): void {
+    const { run, tierWish: tier } = this.store.getState();
+    if (this.started && run !== null) this.send({ type: 'watch', run, tier });
   }
 }
+
+/** A dashboard that shares the page with no other. */
+const aloneOnThePage: DashboardHost = {
+  openRun(_dashboard, run) {
+    location.hash = hashForRuns([run]);
+  },
+  themeChosen() {},
+  signedIn() {},
+};
 
 function stripped(url: URL): string {
   url.hash = '';

@@ -33,7 +33,9 @@ export function appendLog(
   return [...entries.slice(1 - KEPT), { ...entry, id: nextId++, times: 1 }];
 }
 
-export function matches(entry: LogEntry, filter: LogFilter): boolean {
+/** Whether an entry is of the level wanted and has the text in it. */
+export function matches(entry: LogEntry, filter: LogFilter, text = ''): boolean {
+  if (!entry.text.toLowerCase().includes(text.trim().toLowerCase())) return false;
   if (filter === 'all') return true;
   if (filter === 'error') return entry.level === 'error';
   return entry.level === 'warning' || entry.level === 'error';

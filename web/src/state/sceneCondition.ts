@@ -16,9 +16,12 @@ export type SceneCondition =
   | { kind: 'stopping' }
   | { kind: 'ended' }
   | { kind: 'lost' }
+  /** The connection is too slow: the newest is shown, others were skipped. */
+  | { kind: 'slow'; skipped: number }
+  | { kind: 'resumed'; gap: boolean }
   | { kind: 'live' };
 
-type Known = Pick<DashboardState, 'summary' | 'info' | 'run' | 'runs' | 'runsStatus'>;
+type Known = Pick<DashboardState, 'summary' | 'info' | 'run' | 'runs' | 'runsStatus' | 'resumed'>;
 
 export function sceneCondition(known: Known): SceneCondition {
   const { summary, info, run, runs, runsStatus } = known;
@@ -54,6 +57,8 @@ export function sceneCondition(known: Known): SceneCondition {
   if (state === 'paused' || state === 'stopping') return { kind: state };
   const { silentMs, staleAfterMs } = summary;
   if (silentMs !== null && silentMs > staleAfterMs) return { kind: 'stale', silentMs };
+  if (known.resumed !== null) return { kind: 'resumed', gap: known.resumed.gap };
+  if (summary.skipped > 0) return { kind: 'slow', skipped: summary.skipped };
   return { kind: 'live' };
 }
 

@@ -1,6 +1,7 @@
 /** The state that React sees: small, immutable, and fed by the engine's summaries. The store has no React in it. */
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { FromEngine, Summary, ThemeName } from '../engine/bridge';
+import type { EntityMatch, FromEngine, Summary, TableWindow, ThemeName } from '../engine/bridge';
+import type { Arrival } from '../engine/session';
 import type { CommandName, Control, Level, RunInfo } from '../protocol/messages';
 import { appendLog, type LogEntry } from './eventLog';
 import { humanise } from './format';
@@ -28,14 +29,26 @@ export interface DashboardState {
   /** Why the last command failed; goes away by itself. */
   refusal: { text: string; sinceMs: number } | null;
   log: readonly LogEntry[];
+  /** The connection is back, and whether something may have been missed; goes away by itself. */
+  resumed: { gap: boolean; sinceMs: number } | null;
+  /** The quality tier that the person wants: `auto`, or one of the five. */
+  tierWish: TierWish;
+  /** The part of the entity table that is in sight. */
+  table: TableWindow | null;
+  found: { query: string; matches: readonly EntityMatch[] };
   theme: ThemeName;
   history: MetricHistory;
 }
+
+export const TIERS = ['ultra_low', 'low', 'medium', 'high', 'ultra'] as const;
+export type TierWish = 'auto' | (typeof TIERS)[number];
 
 export type DashboardStore = StoreApi<DashboardState>;
 
 const COMMAND_LIMIT_MS = 10_000;
 const REFUSAL_SHOWN_MS = 8000;
+const RESUMED_SHOWN_MS = 5000;
+const NOTHING_FOUND = { query: '', matches: [] };
 
 export function createDashboardStore(theme: ThemeName): DashboardStore {
   return createStore<DashboardState>(() => ({
@@ -48,6 +61,10 @@ export function createDashboardStore(theme: ThemeName): DashboardStore {
     command: null,
     refusal: null,
     log: [],
+    resumed: null,
+    tierWish: 'auto',
+    table: null,
+    found: NOTHING_FOUND,
     theme,
     history: new MetricHistory(),
   }));
@@ -57,7 +74,17 @@ export function createDashboardStore(theme: ThemeName): DashboardStore {
 export function selectRun(store: DashboardStore, run: string | null): void {
   store.getState().history.clear();
   const log = store.getState().log.filter((entry) => entry.source === 'page');
-  store.setState({ run, info: null, params: {}, command: null, refusal: null, log });
+  store.setState({
+    run,
+    info: null,
+    params: {},
+    command: null,
+    refusal: null,
+    resumed: null,
+    table: null,
+    found: NOTHING_FOUND,
+    log,
+  });
 }
 
 /** Takes a message of the engine. */
@@ -72,6 +99,7 @@ export function receive(store: DashboardStore, message: FromEngine, nowMs: numbe
       if (message.run !== state.run) return;
       store.setState({
         info: message.info,
+        resumed: resumed(state, message.arrival, nowMs),
         params:
           message.arrival === 'recovered' || message.arrival === 'again'
             ? state.params
@@ -96,11 +124,29 @@ export function receive(store: DashboardStore, message: FromEngine, nowMs: numbe
     case 'command-refused':
       settle(store, message.commandId, false, message.error, nowMs);
       return;
+    case 'table':
+      store.setState({ table: message.window });
+      return;
+    case 'found':
+      store.setState({ found: { query: message.query, matches: message.matches } });
+      return;
+    case 'image':
+      // Pictures go straight to their canvases, see `cameras.ts`.
+      return;
     case 'log': {
       const { level, text, timeS, atMs, source } = message;
       store.setState({ log: appendLog(state.log, { level, text, timeS, atMs, source }) });
     }
   }
+}
+
+function resumed(
+  state: DashboardState,
+  arrival: Arrival,
+  nowMs: number,
+): { gap: boolean; sinceMs: number } | null {
+  if (arrival === 'again') return state.resumed;
+  return arrival === 'first' ? null : { gap: arrival === 'gap', sinceMs: nowMs };
 }
 
 /** The answer to a command, wherever it came from. */
@@ -141,6 +187,9 @@ function timers(state: DashboardState, nowMs: number): Partial<DashboardState> {
     changed.refusal = { text, sinceMs: nowMs };
   } else if (state.refusal !== null && nowMs - state.refusal.sinceMs > REFUSAL_SHOWN_MS) {
     changed.refusal = null;
+  }
+  if (state.resumed !== null && nowMs - state.resumed.sinceMs > RESUMED_SHOWN_MS) {
+    changed.resumed = null;
   }
   return changed;
 }

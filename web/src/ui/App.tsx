@@ -1,44 +1,64 @@
 /** The page: a frame that is the same before, during and after a run, so that nothing ever jumps. */
 import { useState } from 'react';
-import type { Dashboard } from '../state/dashboard';
+import { useStore } from 'zustand';
+import type { Workspace } from '../state/workspace';
+import { BottomDrawer, type BottomView } from './BottomDrawer';
 import { DashboardContext } from './context';
+import { Dock, type Drawer } from './Dock';
 import { HelpDialog } from './HelpDialog';
 import { LeftPanel } from './LeftPanel';
-import { LogDrawer } from './LogDrawer';
+import { focusPanel, PANELS } from './panels';
+import { Palette, type PaletteMode } from './Palette';
 import { RightPanel } from './RightPanel';
-import { SceneView } from './SceneView';
+import { Scenes } from './Scenes';
 import { StopDialog } from './StopDialog';
-import { Dock, type Drawer } from './Dock';
 import { TopBar } from './TopBar';
-import { useKeys } from './useKeys';
+import { useKeys, type PageActions } from './useKeys';
 
-export function App({ dashboard }: { dashboard: Dashboard }) {
+export function App({ workspace }: { workspace: Workspace }) {
+  const { dashboards, focused } = useStore(workspace.store);
   const [help, setHelp] = useState(false);
   const [stopping, setStopping] = useState(false);
-  const [logOpen, setLogOpen] = useState(false);
+  const [palette, setPalette] = useState<PaletteMode | null>(null);
+  const [bottom, setBottom] = useState<BottomView>('none');
   /** Which side panel lies over the scene, on narrow screens. */
   const [drawer, setDrawer] = useState<Drawer>(null);
 
-  useKeys(dashboard, {
+  const actions: PageActions = {
     help: () => setHelp(true),
-    log: () => setLogOpen((open) => !open),
-    escape: () => setDrawer(null),
-  });
+    stop: () => setStopping(true),
+    palette: setPalette,
+    bottom: (view) => setBottom((now) => (now === view ? 'none' : view)),
+    panel: (number) => {
+      const panel = PANELS[number - 1];
+      if (panel === undefined) return;
+      if (panel.place === 'bottom') setBottom('log');
+      else setDrawer(panel.place);
+      focusPanel(panel.id);
+    },
+    escape: () => {
+      const open = drawer !== null;
+      setDrawer(null);
+      return open;
+    },
+  };
+  const dashboard = dashboards[focused] ?? workspace.focused;
+  useKeys(dashboard, actions);
 
   return (
     <DashboardContext value={dashboard}>
       <div className="app" data-drawer={drawer ?? 'none'}>
-        <TopBar onStop={() => setStopping(true)} onHelp={() => setHelp(true)} />
+        <TopBar actions={actions} />
         <LeftPanel open={drawer === 'left'} onClose={() => setDrawer(null)} />
         <main className="centre">
-          <SceneView />
-          <LogDrawer open={logOpen} onToggle={() => setLogOpen(!logOpen)} />
+          <Scenes workspace={workspace} />
+          <BottomDrawer view={bottom} onView={setBottom} />
         </main>
         <RightPanel open={drawer === 'right'} onClose={() => setDrawer(null)} />
         <Dock
           drawer={drawer}
           onDrawer={(next) => setDrawer(next === drawer ? null : next)}
-          onStop={() => setStopping(true)}
+          onStop={actions.stop}
         />
         {drawer !== null && (
           <button
@@ -50,6 +70,14 @@ export function App({ dashboard }: { dashboard: Dashboard }) {
         )}
         <StopDialog open={stopping} onClose={() => setStopping(false)} />
         <HelpDialog open={help} onClose={() => setHelp(false)} />
+        {palette !== null && (
+          <Palette
+            mode={palette}
+            workspace={workspace}
+            actions={actions}
+            onClose={() => setPalette(null)}
+          />
+        )}
       </div>
     </DashboardContext>
   );

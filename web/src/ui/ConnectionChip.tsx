@@ -3,6 +3,7 @@ import type { Summary } from '../engine/bridge';
 import { formatBytesPerS, formatCount, formatMs } from '../state/format';
 import { useDash } from './context';
 import { Icon } from './icons';
+import { TierSelect } from './TierSelect';
 
 type ChipState = 'open' | 'reconnecting' | 'closed';
 
@@ -88,7 +89,7 @@ function Details({ summary, word }: { summary: Summary; word: string }) {
     ],
     ['Decoding', formatMs(summary.decodeMs)],
     ['Dropped frames', formatCount(summary.dropped)],
-    ['Quality tier', summary.tier ?? '–'],
+    ['Tier shown', summary.tier ?? '–'],
   ];
   return (
     <>
@@ -106,6 +107,7 @@ function Details({ summary, word }: { summary: Summary; word: string }) {
           </div>
         ))}
       </dl>
+      <TierSelect testid="tier-select-chip" />
       {summary.hops.length > 0 && (
         <>
           <h3>On the way here</h3>

@@ -38,6 +38,20 @@ export function Controls({ onStop }: { onStop: () => void }) {
           Pause
         </button>
       )}
+      {paused && (
+        <button
+          type="button"
+          className="button"
+          data-testid="step-once"
+          disabled={blocked}
+          aria-busy={waiting === 'step'}
+          title={why ?? 'One step (→)'}
+          onClick={() => dashboard.command('step', { steps: 1 })}
+        >
+          <Icon name="step" />
+          Step
+        </button>
+      )}
       <button
         type="button"
         className="button"

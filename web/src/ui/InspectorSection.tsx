@@ -9,7 +9,7 @@ export function InspectorSection() {
   const selection = useDash((state) => state.summary?.selection ?? null);
   if (selection === null) {
     return (
-      <Section title="Inspector">
+      <Section title="Inspector" id="panel-inspector">
         <p className="hint inspector-empty">
           Click an entity in the scene, or press <kbd>]</kbd>, to see what it is doing.
         </p>
@@ -27,7 +27,7 @@ export function InspectorSection() {
     </button>
   );
   return (
-    <Section title="Inspector" aside={close}>
+    <Section title="Inspector" id="panel-inspector" aside={close}>
       <div className="inspector" data-testid="inspector" data-present={selection.present}>
         <p className="inspector-name">
           <b>{selection.name}</b>

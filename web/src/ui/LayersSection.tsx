@@ -1,6 +1,6 @@
 /** The layers of the run: how many entities each has, whether it is shown, how it is coloured. */
 import type { LayerSummary } from '../engine/bridge';
-import { formatCount, humanise } from '../state/format';
+import { formatCount, formatValue, humanise } from '../state/format';
 import { useDash, useDashboard } from './context';
 import { Icon } from './icons';
 import { Section, Skeleton } from './Panel';
@@ -9,17 +9,23 @@ const ROLES: Readonly<Record<LayerSummary['role'], string>> = {
   entities: 'entities',
   lights: 'signal heads',
   edges: 'road edges',
+  vectors: 'vectors',
+  paths: 'points of ways',
   data: 'rows',
 };
+
+const NONE: readonly string[] = [];
 
 export function LayersSection() {
   const dashboard = useDashboard();
   const layers = useDash((state) => state.summary?.layers ?? null);
   const hasFrame = useDash((state) => state.summary?.hasFrame ?? false);
   const colour = useDash((state) => state.summary?.colour ?? 'speed');
+  const leftOut = useDash((state) => state.summary?.leftOut ?? NONE);
+  const tier = useDash((state) => state.summary?.tier?.replace('_', ' ') ?? '');
   const choice = layers?.some((layer) => layer.colours.length > 1) ?? false;
   return (
-    <Section title="Entities">
+    <Section title="Entities" id="panel-entities">
       {layers === null || !hasFrame ? (
         <Skeleton lines={3} />
       ) : layers.length === 0 ? (
@@ -28,6 +34,15 @@ export function LayersSection() {
         <ul className="layers">
           {layers.map((layer) => (
             <LayerRow key={layer.name} layer={layer} />
+          ))}
+          {leftOut.map((name) => (
+            <li key={name} className="layer" data-visible="false">
+              <span className="icon-space" />
+              <span className="layer-name">
+                {humanise(name)}
+                <small>left out by the tier {tier}</small>
+              </span>
+            </li>
           ))}
         </ul>
       )}
@@ -77,7 +92,9 @@ function LayerRow({ layer }: { layer: LayerSummary }) {
       )}
       <span className="layer-name">
         {name}
-        <small>{ROLES[layer.role]}</small>
+        <small>
+          {layer.cell == null ? ROLES[layer.role] : `cells of ${formatValue(layer.cell)}`}
+        </small>
       </span>
       <b data-testid={`layer-${layer.name}`} data-value={layer.rows}>
         {formatCount(layer.rows)}

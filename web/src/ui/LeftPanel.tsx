@@ -1,4 +1,5 @@
 import { LayersSection } from './LayersSection';
+import { ModulesSection } from './ModulesSection';
 import { SidePanel } from './Panel';
 import { ParamsSection } from './ParamsSection';
 
@@ -12,6 +13,7 @@ export function LeftPanel({ open, onClose }: { open: boolean; onClose: () => voi
       onClose={onClose}
     >
       <LayersSection />
+      <ModulesSection />
       <ParamsSection />
     </SidePanel>
   );

@@ -38,9 +38,15 @@ export function SidePanel(props: {
   );
 }
 
-export function Section(props: { title: string; aside?: ReactNode; children: ReactNode }) {
+export function Section(props: {
+  title: string;
+  /** Where a key can lead to, see `panels.ts`. */
+  id?: string;
+  aside?: ReactNode;
+  children: ReactNode;
+}) {
   return (
-    <section className="section" aria-label={props.title}>
+    <section className="section" aria-label={props.title} id={props.id} tabIndex={-1}>
       <div className="section-head">
         <h2>{props.title}</h2>
         {props.aside}

@@ -10,7 +10,7 @@ export function ParamsSection() {
   const { why } = useSteering();
   if (info === null) {
     return (
-      <Section title="Parameters">
+      <Section title="Parameters" id="panel-parameters">
         <Skeleton lines={4} />
       </Section>
     );
@@ -18,7 +18,7 @@ export function ParamsSection() {
   const params = Object.entries(info.params ?? {});
   const values = currentParams(info);
   return (
-    <Section title="Parameters">
+    <Section title="Parameters" id="panel-parameters">
       {params.length === 0 ? (
         <p className="hint">This run offers no parameters.</p>
       ) : (

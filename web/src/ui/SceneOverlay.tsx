@@ -1,7 +1,7 @@
 /** Words over the scene whenever it is not simply live: what is the matter, and what can be done. */
 import { useState, type ReactNode } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { formatMs, formatSimTime } from '../state/format';
+import { formatCount, formatMs, formatSimTime } from '../state/format';
 import { sceneCondition, type SceneCondition } from '../state/sceneCondition';
 import { CopyCommand } from './CopyCommand';
 import { useDash, useDashboard } from './context';
@@ -19,9 +19,29 @@ export function SceneOverlay() {
         </Banner>
       )}
       <Words condition={condition} hasFrame={hasFrame} />
+      {/* Told once for each change; the words above may change ten times a second. */}
+      <p className="visually-hidden" aria-live="polite">
+        {refusal ?? SPOKEN[condition.kind] ?? ''}
+      </p>
     </div>
   );
 }
+
+/** The states in words that do not change while they last. */
+const SPOKEN: Partial<Record<SceneCondition['kind'], string>> = {
+  'no-runs': 'No simulation is running yet.',
+  'context-lost': 'The browser took the graphics context.',
+  'gateway-down': 'The gateway does not answer.',
+  closed: 'The connection is closed.',
+  reconnecting: 'The connection was lost. Trying again.',
+  waiting: 'Waiting for the first frame.',
+  stale: 'Frames have stopped coming. Showing the last one.',
+  slow: 'The connection is too slow. Showing the latest.',
+  paused: 'Paused.',
+  stopping: 'Stopping.',
+  ended: 'The run has ended.',
+  lost: 'The simulation has gone without a word.',
+};
 
 function Words({ condition, hasFrame }: { condition: SceneCondition; hasFrame: boolean }) {
   const timeS = useDash((state) => state.summary?.timeS ?? 0);
@@ -77,6 +97,22 @@ function Words({ condition, hasFrame }: { condition: SceneCondition; hasFrame: b
       return (
         <Banner icon="clock" tone="warning">
           No frame for {formatMs(condition.silentMs)}. Showing the last one.
+        </Banner>
+      );
+    case 'slow':
+      return (
+        <Banner icon="clock" tone="warning">
+          Slow connection: showing latest; {formatCount(condition.skipped)} skipped.
+        </Banner>
+      );
+    case 'resumed':
+      return condition.gap ? (
+        <Banner icon="warning" tone="warning">
+          Back with a gap: messages from the time away may be missing.
+        </Banner>
+      ) : (
+        <Banner icon="check" tone="ok">
+          Back: nothing was missed.
         </Banner>
       );
     case 'paused':
@@ -191,7 +227,7 @@ function TokenForm() {
 
 function Card(props: { icon: IconName; title: string; quiet?: boolean; children?: ReactNode }) {
   return (
-    <div className="card over" data-quiet={props.quiet === true} role="status">
+    <div className="card over" data-quiet={props.quiet === true}>
       <Icon name={props.icon} />
       <h2>{props.title}</h2>
       {props.children}
@@ -201,7 +237,7 @@ function Card(props: { icon: IconName; title: string; quiet?: boolean; children?
 
 function Banner(props: { icon: IconName; tone: string; action?: ReactNode; children: ReactNode }) {
   return (
-    <div className="banner over" data-tone={props.tone} role="status">
+    <div className="banner over" data-tone={props.tone}>
       <Icon name={props.icon} />
       <span>{props.children}</span>
       {props.action}

@@ -1,17 +1,21 @@
 /** The scene: a canvas that the engine draws on, and what lies over it. */
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { rampGradient } from '../engine/render/palette';
 import { formatCount, formatSimTime, formatValue, scaleBar } from '../state/format';
 import { isDimmed, sceneCondition } from '../state/sceneCondition';
+import { drawingFromQuery } from '../state/route';
 import { useDash, useDashboard } from './context';
+import { DRAWINGS } from './drawings';
 import { Icon, type IconName } from './icons';
+import { Minimap } from './Minimap';
 import { SceneOverlay } from './SceneOverlay';
 import { useStage } from './useStage';
 
 export function SceneView() {
   const host = useRef<HTMLDivElement>(null);
   const dashboard = useDashboard();
+  const [minimap, setMinimap] = useState(false);
   useStage(host, dashboard);
   const dimmed = useDash((state) => isDimmed(sceneCondition(state)));
   const drawn = useDash(
@@ -37,7 +41,8 @@ export function SceneView() {
       tabIndex={0}
     >
       <SimClock />
-      <SceneTools />
+      <SceneTools minimap={minimap} onMinimap={() => setMinimap(!minimap)} />
+      {minimap && <Minimap />}
       <SceneFoot renderer={drawn.renderer} entities={drawn.entities} />
       <SceneOverlay />
     </div>
@@ -59,10 +64,11 @@ function SimClock() {
   );
 }
 
-function SceneTools() {
+function SceneTools({ minimap, onMinimap }: { minimap: boolean; onMinimap: () => void }) {
   const dashboard = useDashboard();
   const follow = useDash((state) => state.summary?.follow ?? false);
   const vectors = useDash((state) => state.summary?.vectors ?? false);
+  const trails = useDash((state) => state.summary?.trails);
   const selected = useDash((state) => state.summary?.selection?.present ?? false);
   return (
     <div className="scene-tools over" role="group" aria-label="View">
@@ -82,6 +88,41 @@ function SceneTools() {
         pressed={vectors}
         onClick={() => dashboard.send({ type: 'vectors', on: !vectors })}
       />
+      {trails !== undefined && (
+        <>
+          <Tool
+            icon="trails"
+            label="Trails"
+            hint="The way of the last seconds"
+            pressed={trails}
+            onClick={() => dashboard.send({ type: 'trails', on: !trails })}
+          />
+          <Tool
+            icon="map"
+            label="Minimap"
+            hint="The whole scene in the corner"
+            pressed={minimap}
+            onClick={onMinimap}
+          />
+          <label className="tool drawing">
+            <span className="visually-hidden">Draw by</span>
+            <select
+              title="How the scene is drawn"
+              defaultValue={drawingFromQuery(location.search)}
+              onChange={(event) => {
+                const tier = DRAWINGS.find(([value]) => value === event.target.value)?.[0];
+                if (tier !== undefined) dashboard.send({ type: 'drawing', tier });
+              }}
+            >
+              {DRAWINGS.map(([value, word]) => (
+                <option key={value} value={value}>
+                  {word}
+                </option>
+              ))}
+            </select>
+          </label>
+        </>
+      )}
     </div>
   );
 }

@@ -1,5 +1,6 @@
 /** The top bar: which run, how it is, what can be done with it, and how good the connection is. */
 import { formatRate, formatValue } from '../state/format';
+import { realTimeFactor } from '../state/metrics';
 import { effectiveState } from '../state/runState';
 import { ConnectionChip } from './ConnectionChip';
 import { useDash, useDashboard } from './context';
@@ -7,9 +8,10 @@ import { Controls } from './Controls';
 import { Icon } from './icons';
 import { RunSelect } from './RunSelect';
 import { StatePill } from './StatePill';
+import type { PageActions } from './useKeys';
 import { PHONE, useMedia } from './useMedia';
 
-export function TopBar({ onStop, onHelp }: { onStop: () => void; onHelp: () => void }) {
+export function TopBar({ actions }: { actions: PageActions }) {
   const dashboard = useDashboard();
   const theme = useDash((state) => state.theme);
   const phone = useMedia(PHONE);
@@ -24,10 +26,20 @@ export function TopBar({ onStop, onHelp }: { onStop: () => void; onHelp: () => v
       </h1>
       <RunSelect />
       <StatePill />
-      {!phone && <Controls onStop={onStop} />}
+      {!phone && <Controls onStop={actions.stop} />}
       <Rate />
       <span className="spacer" />
       <ConnectionChip />
+      <button
+        type="button"
+        className="icon-button search-button"
+        data-testid="commands"
+        onClick={() => actions.palette('commands')}
+        aria-label="Find a command or an entity"
+        title="Find a command or an entity (Ctrl K)"
+      >
+        <Icon name="search" />
+      </button>
       <button
         type="button"
         className="icon-button"
@@ -40,7 +52,7 @@ export function TopBar({ onStop, onHelp }: { onStop: () => void; onHelp: () => v
       <button
         type="button"
         className="icon-button help-button"
-        onClick={onHelp}
+        onClick={actions.help}
         aria-label="Keyboard help"
         title="Keyboard help (?)"
       >
@@ -57,7 +69,7 @@ function Rate() {
   // While it does not run, the last factor would be a claim about the present.
   const factor = useDash((state) =>
     state.info !== null && effectiveState(state.info) === 'running'
-      ? state.summary?.metrics['real_time_factor']
+      ? realTimeFactor(state.summary?.metrics ?? {})
       : undefined,
   );
   return (

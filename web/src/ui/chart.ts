@@ -23,8 +23,13 @@ export function createChart(
   name: string,
   onCursor: (text: string | null) => void,
 ): Chart {
-  const style = getComputedStyle(host);
-  const colour = (token: string): string => style.getPropertyValue(token).trim();
+  const colour = (token: string): string => {
+    // By way of a real property: a token itself may be an expression, which a canvas does not understand.
+    host.style.color = `var(${token})`;
+    const { color } = getComputedStyle(host);
+    host.style.color = '';
+    return color;
+  };
   const axis = { stroke: colour('--muted'), font: AXIS_FONT, ticks: { show: false } };
   const plot = new uPlot(
     {
@@ -51,7 +56,7 @@ export function createChart(
           space: 70,
           grid: { show: false },
           values: (_plot, splits) =>
-            splits.map((split) => formatSimTime(split).replace(/\.0$/, '')),
+            splits.map((split) => (split < 0 ? '' : formatSimTime(split).replace(/\.0$/, ''))),
         },
         {
           ...axis,

@@ -2,36 +2,57 @@
 import { useEffect, useRef } from 'react';
 import type { Dashboard } from '../state/dashboard';
 import { effectiveState } from '../state/runState';
+import type { BottomView } from './BottomDrawer';
+import type { PaletteMode } from './Palette';
 
-export interface KeyActions {
+/** What a person can do with the page itself. */
+export interface PageActions {
   help(): void;
-  log(): void;
-  escape(): void;
+  stop(): void;
+  palette(mode: PaletteMode): void;
+  /** Opens this view of the drawer at the bottom, or closes it. */
+  bottom(view: BottomView): void;
+  /** Goes to the panel with this number, from 1. */
+  panel(number: number): void;
+  /** Closes what lies over the page; answers whether there was anything. */
+  escape(): boolean;
 }
 
 export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['Space', 'Pause or resume'],
+  ['→', 'One step, while paused (Shift: ten)'],
   ['F', 'Follow the selected entity'],
   ['0', 'Fit the whole scene'],
-  ['V', 'Show or hide velocity vectors'],
+  ['V', 'Show or hide vectors'],
+  ['/', 'Find an entity by its id'],
   ['[  ]', 'Select the previous or next entity'],
   ['+  −', 'Zoom in or out'],
   ['Arrows', 'Move the view, while the scene has the focus'],
+  ['1 – 4', 'Entities, parameters, figures, event log'],
   ['E', 'Open or close the event log'],
+  ['B', 'Open or close the table of entities'],
   ['T', 'Light or dark'],
+  ['Ctrl K', 'All commands'],
   ['?', 'Show this help'],
   ['Esc', 'Close what is open; else clear the selection'],
 ];
 
-export function useKeys(dashboard: Dashboard, actions: KeyActions): void {
+const MANY_STEPS = 10;
+
+export function useKeys(dashboard: Dashboard, actions: PageActions): void {
   const latest = useRef(actions);
   useEffect(() => {
     latest.current = actions;
   });
   useEffect(() => {
     const listener = (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (isTyping(event.target) || document.querySelector('dialog[open]') !== null) return;
+      if (event.defaultPrevented || document.querySelector('dialog[open]') !== null) return;
+      if (isPaletteKey(event)) {
+        event.preventDefault();
+        latest.current.palette('commands');
+        return;
+      }
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       if (handle(event, dashboard, latest.current)) event.preventDefault();
     };
     addEventListener('keydown', listener);
@@ -39,22 +60,31 @@ export function useKeys(dashboard: Dashboard, actions: KeyActions): void {
   }, [dashboard]);
 }
 
+/** It types no letter, so it works in a field too. */
+function isPaletteKey(event: KeyboardEvent): boolean {
+  return (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k';
+}
+
 function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   return target.matches('input, select, textarea') || target.isContentEditable;
 }
 
+/** On a focused control these keys mean that control. */
+function isForControl(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.matches('button, summary, a, [role="option"]');
+}
+
 /** Answers whether the key meant something. */
-function handle(event: KeyboardEvent, dashboard: Dashboard, actions: KeyActions): boolean {
+function handle(event: KeyboardEvent, dashboard: Dashboard, actions: PageActions): boolean {
   const { summary } = dashboard.store.getState();
   switch (event.key) {
     case ' ':
-      // On a focused button the space bar presses that button.
-      if (event.target instanceof HTMLElement && event.target.matches('button, summary, a')) {
-        return false;
-      }
+      if (isForControl(event.target)) return false;
       togglePause(dashboard);
       return true;
+    case 'ArrowRight':
+      return step(dashboard, event.shiftKey ? MANY_STEPS : 1);
     case 'f':
     case 'F':
       dashboard.send({ type: 'follow', on: !(summary?.follow ?? false) });
@@ -72,9 +102,22 @@ function handle(event: KeyboardEvent, dashboard: Dashboard, actions: KeyActions)
     case ']':
       dashboard.send({ type: 'step-selection', by: 1 });
       return true;
+    case '/':
+      actions.palette('entities');
+      return true;
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+      actions.panel(Number(event.key));
+      return true;
     case 'e':
     case 'E':
-      actions.log();
+      actions.bottom('log');
+      return true;
+    case 'b':
+    case 'B':
+      actions.bottom('table');
       return true;
     case 't':
     case 'T':
@@ -84,18 +127,25 @@ function handle(event: KeyboardEvent, dashboard: Dashboard, actions: KeyActions)
       actions.help();
       return true;
     case 'Escape':
-      actions.escape();
-      dashboard.send({ type: 'select', layer: null, id: 0 });
+      if (!actions.escape()) dashboard.send({ type: 'select', layer: null, id: 0 });
       return true;
     default:
       return false;
   }
 }
 
-function togglePause(dashboard: Dashboard): void {
+export function togglePause(dashboard: Dashboard): void {
   const { info, command } = dashboard.store.getState();
   if (info === null || command !== null) return;
   const state = effectiveState(info);
   if (state === 'running') dashboard.command('pause');
   else if (state === 'paused') dashboard.command('resume');
+}
+
+/** A live run can go forward only, and by steps only while it is paused. */
+export function step(dashboard: Dashboard, steps: number): boolean {
+  const { info, command } = dashboard.store.getState();
+  if (info === null || effectiveState(info) !== 'paused') return false;
+  if (command === null) dashboard.command('step', { steps });
+  return true;
 }

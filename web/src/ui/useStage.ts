@@ -1,38 +1,20 @@
-/** The canvas and its gestures. The canvas is made by hand, because one that was given away cannot be used again. */
+/** The scene's drawing and its gestures. */
 import { useEffect, type RefObject } from 'react';
 import type { Dashboard } from '../state/dashboard';
+import { drawingFromQuery } from '../state/route';
+import { useVisualization } from '../visualization/useVisualization';
 
-/** More device pixels than this cost time and are not seen. */
-const MAX_RATIO = 2;
 const CLICK_SLOP_PX = 5;
 const KEY_PAN_PX = 60;
+/** `?drawing=svg|canvas|webgl` overrides the choice by size. */
+const DRAWING = { tier: drawingFromQuery(location.search) };
 
 export function useStage(host: RefObject<HTMLDivElement | null>, dashboard: Dashboard): void {
+  useVisualization(host, dashboard.engine, dashboard.start, DRAWING);
   useEffect(() => {
     const element = host.current;
-    if (element === null) return;
-    const canvas = document.createElement('canvas');
-    element.prepend(canvas);
-    const ratio = (): number => Math.min(devicePixelRatio || 1, MAX_RATIO);
-    dashboard.start(offscreen(canvas), element.clientWidth, element.clientHeight, ratio());
-
-    const observer = new ResizeObserver(() => {
-      const { clientWidth: width, clientHeight: height } = element;
-      dashboard.send({ type: 'resize', width, height, ratio: ratio() });
-    });
-    observer.observe(element);
-    const stopGestures = listen(element, dashboard);
-    return () => {
-      observer.disconnect();
-      stopGestures();
-      canvas.remove();
-    };
+    return element === null ? undefined : listen(element, dashboard);
   }, [host, dashboard]);
-}
-
-function offscreen(canvas: HTMLCanvasElement): OffscreenCanvas | null {
-  if (typeof canvas.transferControlToOffscreen !== 'function') return null;
-  return canvas.transferControlToOffscreen();
 }
 
 interface Touch {
@@ -49,8 +31,8 @@ function listen(element: HTMLElement, dashboard: Dashboard): () => void {
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
   const down = (event: PointerEvent): void => {
-    // Buttons that lie over the scene are not the scene.
-    if (event.target instanceof HTMLElement && event.target.closest('.over') !== null) return;
+    // Buttons that lie over the scene are not the scene, and neither are the icons in them, which are no HTML.
+    if (event.target instanceof Element && event.target.closest('.over') !== null) return;
     if (touches.size === 0) travelled = 0;
     touches.set(event.pointerId, at(event));
     element.setPointerCapture(event.pointerId);

@@ -13,10 +13,15 @@ export function useSteering(): Steering {
   const state = useDash((dash) => (dash.info === null ? null : effectiveState(dash.info)));
   const link = useDash((dash) => dash.summary?.link.state ?? 'idle');
   const role = useDash((dash) => dash.summary?.link.role ?? null);
-  return { state, why: reason(state, link, role) };
+  return { state, why: steeringBarrier(state, link, role) };
 }
 
-function reason(state: RunState | null, link: string, role: string | null): string | null {
+/** Why nobody can steer now; null when it works. */
+export function steeringBarrier(
+  state: RunState | null,
+  link: string,
+  role: string | null,
+): string | null {
   if (link !== 'open') return 'Not connected';
   if (state === null) return 'No run';
   // No role is known before the token is checked; then the gateway decides when it comes to it.

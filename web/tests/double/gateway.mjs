@@ -5,7 +5,8 @@
  *   npm run build && npm run double            # then open http://127.0.0.1:8090
  *
  * POST /test/NAME changes what it does: `silence` and `speak` stop and restart frames, `cut` drops every connection,
- * `down` refuses new ones until `up`, `close?code=N` closes with a code, `forget` makes resumes fail.
+ * `down` refuses new ones until `up`, `close?code=N` closes with a code, `forget` makes resumes fail, `skip?count=N`
+ * tells of skipped frames. The run `suburb` is the town once more, `harbour` has published nothing.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -28,6 +29,14 @@ const PARAMS = {
   max_speed: { type: 'float', value: 13.9, min: 2, max: 30, step: 0.1, unit: 'm/s' },
   rerouting: { type: 'bool', value: false, title: 'Rerouting' },
   weather: { type: 'choice', value: 'dry', choices: ['dry', 'rain', 'snow'], title: 'Weather' },
+};
+
+/** The runs that show the town. */
+const TITLES = { town: 'Old town, morning peak', suburb: 'Suburb, the same morning' };
+const QUALITY = {
+  level: 1,
+  tiers: { low: 10, high: 10 },
+  reason: 'the worker is at 82 % of its core',
 };
 
 function send(response, type, body) {
@@ -71,16 +80,17 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
 
   const info = (id = 'town') => ({
     id,
-    title: id === 'town' ? 'Old town, morning peak' : 'Harbour (nothing yet)',
+    title: TITLES[id] ?? 'Harbour (nothing yet)',
     kind: 'traffic',
-    state: id === 'town' ? state : 'created',
+    state: id in TITLES ? state : 'created',
     metadata: { network: 'grid' },
-    params: id === 'town' ? PARAMS : {},
-    control: id === 'town' ? control : { paused: false, stopping: false, params: {} },
+    params: id in TITLES ? PARAMS : {},
+    control: id in TITLES ? control : { paused: false, stopping: false, params: {} },
     layers: {
       vehicles: { columns: { speed: { dtype: 'f4', unit: 'm/s' }, angle: { unit: '°' } } },
     },
-    scene: id === 'town' ? '1' : null,
+    scene: id in TITLES ? '1' : null,
+    quality: id in TITLES ? QUALITY : null,
     producer: 'double',
     created_ms: startedMs,
     updated_ms: Date.now(),
@@ -94,10 +104,10 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
       return send(
         response,
         'application/json',
-        JSON.stringify({ runs: [info(), info('harbour')] }),
+        JSON.stringify({ runs: [info(), info('suburb'), info('harbour')] }),
       );
     }
-    if (url.pathname === '/api/runs/town/scene') {
+    if (/^\/api\/runs\/(town|suburb)\/scene$/.test(url.pathname)) {
       return send(response, 'application/msgpack', encode(streets.scene()));
     }
     const path = normalize(url.pathname === '/' ? '/index.html' : url.pathname);
@@ -145,8 +155,9 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     else if (message.type === 'command') setTimeout(() => obey(viewer, message), 250);
   }
 
-  function subscribe(viewer, { run, epoch: theirs, offset }) {
+  function subscribe(viewer, { run, tier, epoch: theirs, offset }) {
     viewer.run = run;
+    viewer.tier = tier === undefined || tier === 'auto' ? 'high' : tier;
     const resumes = offset !== undefined && theirs === epoch && !forgetful;
     const missed = resumes
       ? lossless.filter((message) => number(message.offset) > number(offset))
@@ -154,28 +165,28 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     tell(viewer, {
       type: 'subscribed',
       run,
-      tier: 'high',
+      tier: viewer.tier,
       epoch,
       offset: resumes ? offset : `1-${losslessNumber}`,
       recovered: resumes,
       info: info(run),
     });
-    if (run !== 'town') return;
-    for (const message of missed) tell(viewer, message);
+    if (!(run in TITLES)) return;
+    for (const message of missed) tell(viewer, { ...message, run });
     keyframe(viewer);
   }
 
   function keyframe(viewer) {
-    if (viewer.run !== 'town' || frameNumber === 0) return;
-    tell(viewer, frame(true, chain.key(), streets.metrics()));
+    if (!(viewer.run in TITLES) || frameNumber === 0) return;
+    tell(viewer, frame(viewer, true, chain.key(), streets.metrics()));
   }
 
-  function frame(key, layers, metrics) {
+  function frame({ run, tier }, key, layers, metrics) {
     const nowMs = Date.now();
     return {
       type: 'frame',
-      run: 'town',
-      tier: 'high',
+      run,
+      tier,
       epoch,
       offset: `2-${frameNumber}`,
       prev: key ? null : `2-${frameNumber - 1}`,
@@ -198,7 +209,11 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     };
     losslessNumber += 1;
     lossless = [...lossless.slice(-99), numbered];
-    for (const viewer of viewers) if (viewer.run === 'town') tell(viewer, numbered);
+    for (const viewer of viewers) {
+      if (!(viewer.run in TITLES)) continue;
+      const changed = numbered.type === 'run' ? { info: info(viewer.run) } : {};
+      tell(viewer, { ...numbered, ...changed, run: viewer.run });
+    }
   }
 
   function obey(viewer, { command_id, name, args }) {
@@ -206,6 +221,7 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     let field = null;
     if (name === 'pause' || name === 'resume') control.paused = name === 'pause';
     else if (name === 'stop') control.stopping = true;
+    else if (name === 'step') advance(args.steps ?? 1);
     else if (name === 'set_params') {
       for (const [param, value] of Object.entries(args.params)) {
         const spec = PARAMS[param];
@@ -245,6 +261,12 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
       state = 'lost';
       publish({ type: 'run', info: info() });
     }
+    if (name === 'skip') {
+      const skipped = Number(url.searchParams.get('count'));
+      const text = `The connection is slow: ${skipped} frames were skipped.`;
+      for (const viewer of viewers)
+        tell(viewer, { type: 'notice', run: viewer.run, text, skipped });
+    }
     if (name === 'cut') for (const viewer of viewers) viewer.socket.terminate();
     if (name === 'close') {
       const code = Number(url.searchParams.get('code'));
@@ -254,20 +276,30 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
   }
 
   const timer = setInterval(() => {
-    if (control.paused || state === 'ended' || state === 'lost' || silent) return;
-    streets.advance(1 / hz);
+    if (!control.paused && state !== 'ended' && state !== 'lost' && !silent) advance(1);
+  }, 1000 / hz);
+
+  function advance(steps) {
+    for (let step = 0; step < steps; step++) streets.advance(1 / hz);
     const layers = chain.delta(streets.layers());
     frameNumber += 1;
-    const message = frameNumber === 1 ? null : encode(frame(false, layers, streets.metrics()));
+    const encoded = new Map();
     for (const viewer of viewers) {
-      if (viewer.run !== 'town' || viewer.socket.readyState !== 1) continue;
-      if (message === null) keyframe(viewer);
-      else viewer.socket.send(message);
+      if (!(viewer.run in TITLES) || viewer.socket.readyState !== 1) continue;
+      if (frameNumber === 1) {
+        keyframe(viewer);
+        continue;
+      }
+      const which = `${viewer.run} ${viewer.tier}`;
+      if (!encoded.has(which)) {
+        encoded.set(which, encode(frame(viewer, false, layers, streets.metrics())));
+      }
+      viewer.socket.send(encoded.get(which));
     }
     if (streets.step % (hz * 20) === 0) {
       say('warning', `Queue of ${streets.metrics().waiting} vehicles at the signals`);
     }
-  }, 1000 / hz);
+  }
 
   return new Promise((resolve) => {
     http.listen(port, '127.0.0.1', () => {

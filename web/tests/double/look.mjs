@@ -1,15 +1,23 @@
 /**
- * Takes pictures of the dashboard in its states, against the test double, into `build/looks`. For the eye; the tests that
- * judge are elsewhere.   npm run build && npm run look [-- NAME ...]
+ * Takes pictures of the dashboard in its states, against the test double, into `build/looks`, for the eye; and has axe look
+ * at each: it ends with 1 if any state has a violation, or if the page complained.   npm run build && npm run look [-- NAME ...]
  */
 import { mkdirSync } from 'node:fs';
+import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 import { startDouble } from './gateway.mjs';
 
 const OUT = new URL('../../build/looks/', import.meta.url).pathname;
-const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+const SIZES = {
+  wide: { width: 1440, height: 900 },
+  narrow: { width: 1024, height: 768 },
+  tablet: { width: 820, height: 1100 },
+  phone: { width: 390, height: 844 },
+};
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const only = process.argv.slice(2);
+
+let bad = 0;
 
 mkdirSync(OUT, { recursive: true });
 const browser = await chromium.launch({
@@ -34,14 +42,16 @@ async function look(name, { size = 'wide', theme = 'dark', vehicles = 400, run =
   });
   const page = await context.newPage();
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning')
-      console.log(name, message.text());
+    if (message.type() !== 'error' && message.type() !== 'warning') return;
+    // A connection that is refused is a state to look at; the browser calls it an error.
+    if (!message.text().includes('ERR_') && !message.text().includes('WebSocket'))
+      complain(name, message.text());
   });
-  page.on('pageerror', (error) => console.log(name, 'PAGE ERROR', error.message));
+  page.on('pageerror', (error) => complain(name, error.message));
   const tell = (path) => fetch(`${double.url}/test/${path}`, { method: 'POST' });
   try {
     await page.goto(`${double.url}/#/run/${run}`);
-    if (run === 'town') {
+    if (run.startsWith('town')) {
       await page.waitForSelector('[data-testid=scene]:not([data-entities="0"])', {
         timeout: 15_000,
       });
@@ -49,15 +59,24 @@ async function look(name, { size = 'wide', theme = 'dark', vehicles = 400, run =
     await page.waitForTimeout(3500);
     await act?.(page, tell);
     await page.screenshot({ path: `${OUT}${name}.png` });
-    const chip = await page.getAttribute('[data-testid=conn-chip]', 'data-fps');
-    console.log(`${name}: fps ${chip}`);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    for (const { id, nodes } of violations) {
+      for (const { html, failureSummary } of nodes)
+        complain(name, `${id}: ${html}\n${failureSummary}`);
+    }
+    console.log(`${name}: ${violations.length} violations`);
   } catch (error) {
-    console.log(name, 'FAILED', error.message);
+    complain(name, error.message);
     await page.screenshot({ path: `${OUT}${name}.png` });
   } finally {
     await context.close();
     double.stop();
   }
+}
+
+function complain(name, text) {
+  bad += 1;
+  console.log(name, text);
 }
 
 const select = async (page) => {
@@ -77,12 +96,28 @@ await look('follow', {
 });
 await look('empty-dark', { run: 'harbour' });
 await look('empty-phone-light', { run: 'harbour', size: 'phone', theme: 'light' });
+await look('minimap-types', {
+  act: async (page) => {
+    await page.click('button[aria-label=Minimap]');
+    await page.click('button[aria-label=Trails]');
+    await page.selectOption('.layers + .field select', 'type');
+    await page.waitForTimeout(1500);
+  },
+});
 await look('paused-light', {
   theme: 'light',
   act: async (page) => {
     await page.click('[data-testid=pause]');
     await page.waitForSelector('[data-testid=resume]');
     await page.waitForTimeout(500);
+  },
+});
+await look('phone-paused', {
+  size: 'phone',
+  act: async (page) => {
+    await page.click('[data-testid=pause]');
+    await page.waitForSelector('[data-testid=resume]');
+    await page.waitForTimeout(400);
   },
 });
 await look('reconnecting-dark', {
@@ -140,4 +175,93 @@ await look('phone-figures', {
     await page.waitForTimeout(800);
   },
 });
+await look('lost-light', {
+  theme: 'light',
+  act: async (page, tell) => {
+    await tell('lose');
+    await page.waitForSelector('[data-condition=lost]');
+  },
+});
+await look('beside-dark', { run: 'town+suburb+harbour' });
+await look('beside-phone', { run: 'town+suburb', size: 'phone' });
+await look('table-light', {
+  theme: 'light',
+  act: async (page) => {
+    await page.keyboard.press('b');
+    await page.waitForSelector('[data-testid=entity-table] tbody button');
+    await page.focus('[data-testid=entity-table] tbody button');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.waitForTimeout(700);
+  },
+});
+await look('palette-dark', {
+  act: async (page) => {
+    await page.keyboard.press('Control+k');
+    await page.waitForSelector('[data-testid=palette]');
+    await page.keyboard.type('12');
+    await page.waitForTimeout(400);
+  },
+});
+await look('palette-light', {
+  theme: 'light',
+  act: async (page) => {
+    await page.keyboard.press('Control+k');
+    await page.waitForTimeout(600);
+  },
+});
+await look('slow-dark', {
+  act: async (page, tell) => {
+    await tell('skip?count=12');
+    await page.waitForTimeout(400);
+  },
+});
+await look('resumed-light', {
+  theme: 'light',
+  act: async (page, tell) => {
+    await tell('cut');
+    await page.waitForSelector('[data-condition=resumed]', { timeout: 15_000 });
+  },
+});
+await look('gap-dark', {
+  act: async (page, tell) => {
+    await tell('forget');
+    await tell('cut');
+    await page.waitForSelector('[data-condition=resumed]', { timeout: 15_000 });
+  },
+});
+await look('narrow-dark', { size: 'narrow', act: select });
+await look('narrow-light', { size: 'narrow', theme: 'light', act: select });
+await look('narrow-empty', { size: 'narrow', run: 'harbour' });
+await look('tablet-left', { size: 'tablet', act: (page) => page.keyboard.press('2') });
+await look('tablet-right', {
+  size: 'tablet',
+  theme: 'light',
+  act: async (page) => {
+    await page.keyboard.press('3');
+    await page.waitForTimeout(800);
+  },
+});
+await look('charts-chosen', {
+  act: async (page) => {
+    await page.click('[data-testid=choose-charts]');
+    await page.waitForTimeout(300);
+  },
+});
+await look('phone-log', {
+  size: 'phone',
+  act: async (page) => {
+    await page.click('.log-toggle');
+    await page.waitForTimeout(300);
+  },
+});
+await look('phone-table', {
+  size: 'phone',
+  theme: 'light',
+  act: async (page) => {
+    await page.click('[data-testid=table-toggle]');
+    await page.waitForTimeout(700);
+  },
+});
 await browser.close();
+process.exitCode = bad > 0 ? 1 : 0;

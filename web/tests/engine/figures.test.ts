@@ -78,7 +78,8 @@ test('a click takes the nearest entity within reach, and nothing out of it', () 
   list.update(layerFromKey({ rows: 2, columns }), 1, 0, {
     originX: 0,
     originY: 0,
-    colour: 'speed',
+    types: null,
+    accent: false,
   });
   const lists = new Map([['points', list]]);
   const camera = { x: 0, y: 0, scale: 1 };

@@ -5,7 +5,7 @@ import { layerFromKey, type Layer } from '../../src/engine/layerStore';
 import { Playout } from '../../src/engine/playout';
 import { wire } from '../helpers';
 
-const SETTINGS = { originX: 0, originY: 0, colour: 'speed' } as const;
+const SETTINGS = { originX: 0, originY: 0, types: null, accent: false } as const;
 
 function cars(ids: number[], x: number[], angle: number[], speed = 10): Layer {
   return layerFromKey({

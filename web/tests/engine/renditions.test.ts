@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import file from '../../../producer/spec/vectors/renditions.json';
 import { FrameChain } from '../../src/engine/frameChain';
 import { cellValue, type Column, type Layer } from '../../src/engine/layerStore';
-import type { FrameMessage, LevelOfDetail } from '../../src/protocol/messages';
+import type { FrameMessage } from '../../src/protocol/messages';
 
 type Values = (number | string)[];
 
@@ -16,7 +16,7 @@ interface View {
     {
       id: Values;
       names: string[] | null;
-      lod: LevelOfDetail | null;
+      lod: { cell: number } | null;
       columns: Record<string, Values>;
     }
   >;
@@ -48,7 +48,7 @@ function shown(chain: FrameChain): View {
   const layers = [...chain.layers].map(([name, layer]) => {
     const columns = [...layer.columns].map(([key, column]) => [key, valuesOf(layer, column)]);
     const { id = [], ...rest } = Object.fromEntries(columns) as Record<string, Values>;
-    return [name, { id, names: layer.names, lod: layer.lod, columns: rest }] as const;
+    return [name, { id, names: layer.names, lod: layer.cell === null ? null : { cell: layer.cell }, columns: rest }] as const;
   });
   return {
     metrics: Object.fromEntries(chain.metrics),

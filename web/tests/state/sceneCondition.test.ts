@@ -11,12 +11,14 @@ function condition(given: {
   run?: string | null;
   runs?: RunInfo[];
   failed?: boolean;
+  resumed?: { gap: boolean; sinceMs: number };
 }) {
   return sceneCondition({
     summary: given.summary === undefined ? summary() : given.summary,
     info: given.info === undefined ? info() : given.info,
     run: given.run === undefined ? 'town' : given.run,
     runs: given.runs ?? [],
+    resumed: given.resumed ?? null,
     runsStatus:
       given.failed === true ? { state: 'failed', cause: 'c', remedy: 'r' } : { state: 'ok' },
   });
@@ -88,4 +90,19 @@ test('a browser that cannot draw is told so', () => {
   expect(condition({ summary: summary({ renderer: { state: 'lost' } }) }).kind).toBe(
     'context-lost',
   );
+});
+
+test('a connection that is too slow says how many frames it was spared', () => {
+  expect(condition({ summary: summary({ skipped: 12 }) })).toEqual({ kind: 'slow', skipped: 12 });
+});
+
+test('after a resume it says for a while whether something may have been missed', () => {
+  const gap = condition({ resumed: { gap: true, sinceMs: 0 }, summary: summary({ skipped: 3 }) });
+  expect(gap).toEqual({ kind: 'resumed', gap: true });
+});
+
+test('frames that stop coming matter more than that the connection is back', () => {
+  const silent = summary({ silentMs: 5000 });
+  const stale = condition({ resumed: { gap: false, sinceMs: 0 }, summary: silent });
+  expect(stale.kind).toBe('stale');
 });

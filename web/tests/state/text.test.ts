@@ -11,7 +11,7 @@ import {
 } from '../../src/state/format';
 import { orderMetrics } from '../../src/state/metrics';
 import { parseParam } from '../../src/state/paramInput';
-import { hashForRun, runFromHash } from '../../src/state/route';
+import { hashForRuns, runsFromHash } from '../../src/state/route';
 
 test.each([
   [0, '0:00.0'],
@@ -75,10 +75,10 @@ test('known metrics come first and always in the same order', () => {
 });
 
 test('a run is named in the address, whatever its id', () => {
-  expect(runFromHash(hashForRun('a.b_c-1'))).toBe('a.b_c-1');
-  expect(runFromHash('#/run/x%2Fy')).toBe('x/y');
-  expect(runFromHash('#/run/%E0%A4%A')).toBeNull();
-  expect(runFromHash('')).toBeNull();
+  expect(runsFromHash(hashForRuns(['a.b_c-1', 'x+y']))).toEqual(['a.b_c-1', 'x+y']);
+  expect(runsFromHash('#/run/x%2Fy+b+b+c+d+e')).toEqual(['x/y', 'b', 'c', 'd']);
+  expect(runsFromHash('#/run/%E0%A4%A+b')).toEqual(['b']);
+  expect(runsFromHash('')).toEqual([]);
 });
 
 test('typed text becomes a value of the parameter, or a reason why not', () => {

@@ -1,18 +1,18 @@
 import { act, cleanup, fireEvent, screen } from '@testing-library/react';
 import { afterEach, expect, test, vi } from 'vitest';
 import { firstFrameCommand } from '../../src/ui/CopyCommand';
-import { LogDrawer } from '../../src/ui/LogDrawer';
+import { BottomDrawer } from '../../src/ui/BottomDrawer';
 import { SceneOverlay } from '../../src/ui/SceneOverlay';
 import { StopDialog } from '../../src/ui/StopDialog';
 import { TopBar } from '../../src/ui/TopBar';
 import { info } from '../helpers';
 import { link, summary } from '../state/summaries';
-import { show } from './render';
+import { actions, show } from './render';
 
 afterEach(cleanup);
 
 function bar() {
-  return show(<TopBar onStop={vi.fn<() => void>()} onHelp={vi.fn<() => void>()} />);
+  return show(<TopBar actions={actions()} />);
 }
 
 test('pause is sent once and then waits for its answer', () => {
@@ -91,7 +91,7 @@ test('a run without a frame shows the command that publishes one', () => {
 });
 
 test('the log can be narrowed to errors', () => {
-  const { dashboard } = show(<LogDrawer open={true} onToggle={vi.fn<() => void>()} />);
+  const { dashboard } = show(<BottomDrawer view="log" onView={vi.fn<() => void>()} />);
   const entry = { timeS: 3, atMs: 0, source: 'run', times: 1 };
   act(() =>
     dashboard.store.setState({

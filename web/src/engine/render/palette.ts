@@ -89,6 +89,26 @@ export function css(rgb: Rgb): string {
   return `rgb(${rgb.map((part) => Math.round(part * 255)).join(' ')})`;
 }
 
+/** The colour of a colour number (see `COLOUR`); `speedShare` is the speed's share of the scale's end. */
+export function colourOf(palette: ScenePalette, number: number, speedShare: number): Rgb {
+  if (number >= 0) return palette.types[number % palette.types.length] ?? palette.plain;
+  if (number === -2) return palette.accent;
+  if (number === -3) return palette.plain;
+  const [slow, middle, fast] = palette.ramp;
+  const t = Math.min(Math.max(speedShare, 0), 1) * 2;
+  return t < 1 ? blend(slow, middle, t) : blend(middle, fast, t - 1);
+}
+
+export function blend(a: Rgb, b: Rgb, share: number): Rgb {
+  return [a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share];
+}
+
+/** As one integer, 0xRRGGBB. */
+export function packed(rgb: Rgb): number {
+  const [r, g, b] = rgb.map((part) => Math.round(part * 255)) as [number, number, number];
+  return r * 65536 + g * 256 + b;
+}
+
 function hex(text: string): Rgb {
   const value = Number.parseInt(text, 16);
   return [(value >> 16) / 255, ((value >> 8) & 255) / 255, (value & 255) / 255];

@@ -1,5 +1,6 @@
 /** The shaders. Each works in device pixels where sizes have a lower limit, and in metres elsewhere. */
 import { TEXELS } from '../drawList';
+import { ARROW_PX } from '../lineList';
 
 /** World to clip space: uView = (camera x, camera y, 2 * scale / width, 2 * scale / height). */
 const VIEW = `#version 300 es
@@ -85,6 +86,8 @@ uniform highp sampler2D uData;
 uniform float uAlpha;
 uniform float uRatio;
 uniform int uMode;
+uniform int uStride; // every n-th entity is drawn
+uniform vec3 uPlain;
 uniform float uSpeedMax;
 uniform vec3 uTypes[8];
 uniform vec3 uLights[4];
@@ -94,13 +97,14 @@ out vec2 vLocal;
 flat out vec2 vHalf;
 flat out vec4 vColour;
 flat out int vShape;
+flat out int vPattern;
 const vec2 CORNERS[6] = vec2[6](vec2(-1, -1), vec2(1, -1), vec2(-1, 1), vec2(-1, 1), vec2(1, -1), vec2(1, 1));
 vec4 texel(int index) {
   int width = textureSize(uData, 0).x;
   return texelFetch(uData, ivec2(index % width, index / width), 0);
 }
 void main() {
-  int base = (gl_VertexID / 6) * ${TEXELS};
+  int base = (gl_VertexID / 6) * uStride * ${TEXELS};
   vec2 corner = CORNERS[gl_VertexID % 6];
   vec4 place = texel(base);
   vec4 motion = texel(base + 1);
@@ -115,10 +119,14 @@ void main() {
              : vec2(mix(1.6, 3.0, near));
   vec2 halfPx = max(form.xy * 0.5 * uScale, least * uRatio);
   // Far away a signal head is a hint only; full size would hide the crossing.
-  if (shape >= 2) halfPx = min(halfPx, vec2(11.0 * uRatio));
-  vec3 rgb = shape >= 2 ? uLights[shape - 2]
-           : motion.w < 0.0 ? ramp(motion.z / uSpeedMax)
-           : uTypes[int(motion.w) % 8];
+  bool light = shape >= 2 && shape <= 5;
+  if (light) halfPx = min(halfPx, vec2(11.0 * uRatio));
+  vec3 rgb = light ? uLights[shape - 2]
+           : motion.w >= 0.0 ? uTypes[int(motion.w) % 8]
+           : motion.w < -2.5 ? uPlain
+           : motion.w < -1.5 ? uAccent
+           : ramp(motion.z / uSpeedMax);
+  vPattern = shape == 7 && motion.w > 0.0 ? int(motion.w) % 4 : 0;
   vec2 at = corner * (halfPx + 1.5);
   if (uMode == 1) {
     float ring = max(halfPx.x, halfPx.y) + 7.0 * uRatio;
@@ -146,10 +154,12 @@ export const ENTITY_FRAGMENT = `#version 300 es
 precision highp float;
 uniform vec3 uOutline;
 uniform float uRatio;
+uniform bool uSimple; // flat shapes: the machine cannot keep up with more
 in vec2 vLocal;
 flat in vec2 vHalf;
 flat in vec4 vColour;
 flat in int vShape;
+flat in int vPattern;
 out vec4 colour;
 float box(vec2 p, vec2 size, float radius) {
   vec2 d = abs(p) - size + radius;
@@ -166,7 +176,7 @@ void main() {
     inside = -max(edge, taper);
     // A windscreen, once there is room for one.
     float glass = box(vLocal - vec2(vHalf.x * 0.22, 0.0), vec2(vHalf.x * 0.1, vHalf.y * 0.62), 0.5);
-    if (vHalf.y > 4.0) rgb = mix(rgb, uOutline, 0.6 * clamp(0.5 - glass, 0.0, 1.0));
+    if (!uSimple && vHalf.y > 4.0) rgb = mix(rgb, uOutline, 0.6 * clamp(0.5 - glass, 0.0, 1.0));
   } else if (vShape == 2) {
     // Go: an arrow head along the lane.
     inside = -max(abs(vLocal.y) + vLocal.x * 0.5 - vHalf.x * 0.55, -vLocal.x - vHalf.x * 0.8);
@@ -176,6 +186,22 @@ void main() {
   } else if (vShape == 4) {
     // Stop: a bar across the lane.
     inside = -box(vLocal, vec2(vHalf.x * 0.38, vHalf.y), 0.5);
+  } else if (vShape == 6) {
+    inside = -box(vLocal, vHalf, min(vHalf.x * 0.2, 4.0 * uRatio));
+  } else if (vShape == 7) {
+    inside = -box(vLocal, vHalf, min(vHalf.y * 0.15, 1.5 * uRatio));
+    // Types are told apart by lines too, not by their colour alone.
+    vec2 unit = vLocal / vHalf;
+    vec2 thirds = abs(abs(unit) - 0.333) * vHalf;
+    float away = vPattern == 1 ? thirds.y : vPattern == 2 ? thirds.x
+               : vPattern == 3 ? abs(abs(unit.x) - abs(unit.y)) * min(vHalf.x, vHalf.y) * 0.7 : 1e3;
+    if (!uSimple && vHalf.y > 4.0) rgb = mix(rgb, uOutline, 0.75 * clamp(1.0 * uRatio - away + 0.5, 0.0, 1.0));
+  } else if (vShape == 10) {
+    inside = -max((abs(vLocal.y) + vLocal.x * 0.555 - vHalf.x * 0.555) * 0.87, -vLocal.x - vHalf.x * 0.8);
+  } else if (vShape == 11) {
+    inside = -box(vLocal, vHalf * 0.85, 0.5);
+  } else if (vShape == 12) {
+    inside = (vHalf.x - (abs(vLocal.x) + abs(vLocal.y))) * 0.7;
   } else if (vShape == 8) {
     inside = min(vHalf.y - abs(vLocal.y), 2.0);
     rim = 0.0;
@@ -188,6 +214,65 @@ void main() {
   float cover = clamp(inside + 0.5, 0.0, 1.0);
   if (cover <= 0.0) discard;
   // A thin rim in the background's colour keeps neighbours apart.
-  if (rim > 0.0 && vHalf.y > 2.0 * rim) rgb = mix(uOutline, rgb, clamp(inside - rim + 1.0, 0.35, 1.0));
+  if (!uSimple && rim > 0.0 && vHalf.y > 2.0 * rim) rgb = mix(uOutline, rgb, clamp(inside - rim + 1.0, 0.35, 1.0));
   colour = vec4(rgb, cover);
+}`;
+
+/**
+ * Line lists (see `lineList.ts`) by vertex pulling: nine vertices each, six for the line and three for an arrow's head.
+ */
+export const LINE_VERTEX = `${VIEW}
+uniform highp sampler2D uData;
+uniform float uAlpha;
+uniform float uRatio;
+uniform float uLongest; // the vector that is drawn as long as an arrow gets; 0: lengths are the scene's
+uniform float uWidths[3];
+uniform vec3 uTypes[8];
+uniform vec3 uAccent;
+uniform vec3 uPlain;
+out vec2 vLocal;
+flat out float vHalf;
+flat out vec4 vColour;
+const vec2 CORNERS[6] = vec2[6](vec2(0, -1), vec2(1, -1), vec2(0, 1), vec2(0, 1), vec2(1, -1), vec2(1, 1));
+const vec2 HEAD[3] = vec2[3](vec2(0, 0), vec2(-7, 3.6), vec2(-7, -3.6));
+vec4 texel(int index) {
+  int width = textureSize(uData, 0).x;
+  return texelFetch(uData, ivec2(index % width, index / width), 0);
+}
+void main() {
+  int base = (gl_VertexID / 9) * 2;
+  int part = gl_VertexID % 9;
+  vec4 place = texel(base);
+  vec4 rest = texel(base + 1);
+  int kind = int(rest.w);
+  vec2 tail = mix(place.xy, place.zw, uAlpha);
+  // From the tail to the head in device pixels.
+  vec2 way = rest.xy * (uLongest > 0.0 ? ${ARROW_PX.toFixed(1)} * uRatio / uLongest : uScale);
+  float length_ = length(way);
+  vec2 ahead = length_ > 0.0 ? way / length_ : vec2(1.0, 0.0);
+  vec2 side = vec2(-ahead.y, ahead.x);
+  vHalf = uWidths[kind] * 0.5 * uRatio;
+  vec3 rgb = rest.z >= 0.0 ? uTypes[int(rest.z) % 8] : rest.z < -2.5 ? uPlain : uAccent;
+  vColour = vec4(rgb, fract(rest.w) * 2.0);
+  vec2 offset;
+  if (part < 6) {
+    vec2 corner = CORNERS[part];
+    vLocal = vec2(corner.x * length_, corner.y * (vHalf + 1.0));
+    offset = ahead * vLocal.x + side * vLocal.y;
+  } else {
+    float size = kind == 0 ? min(uRatio, length_ / 10.0) : 0.0;
+    offset = way + (ahead * (HEAD[part - 6].x + 1.5) + side * HEAD[part - 6].y) * size;
+    vLocal = vec2(0.0);
+  }
+  gl_Position = project(tail + offset / uScale);
+}`;
+
+export const LINE_FRAGMENT = `#version 300 es
+precision highp float;
+in vec2 vLocal;
+flat in float vHalf;
+flat in vec4 vColour;
+out vec4 colour;
+void main() {
+  colour = vec4(vColour.rgb, vColour.a * clamp(vHalf - abs(vLocal.y) + 0.5, 0.0, 1.0));
 }`;

@@ -2,25 +2,29 @@
 import type { ThemeName } from '../bridge';
 import type { Camera } from '../camera';
 import { TEXELS, type DrawList } from '../drawList';
+import { LINE_FLOATS, LINE_PX, type LineList } from '../lineList';
 import { ROAD_FLOATS, type SceneMesh } from '../sceneMesh';
+import { fitTo } from './canvas2d';
+import { gridOf } from './grid';
 import { FloatTexture, Mesh, Program, RendererError } from './glObjects';
 import { PALETTES, type Rgb, type ScenePalette } from './palette';
-import type { Renderer, View } from './renderer';
+import { simpleFor, strideFor, type Renderer, type View } from './renderer';
 import {
   AREA_VERTEX,
   ENTITY_FRAGMENT,
   ENTITY_VERTEX,
   FLAT_FRAGMENT,
   GRID_VERTEX,
+  LINE_FRAGMENT,
+  LINE_VERTEX,
   ROAD_FRAGMENT,
   ROAD_VERTEX,
 } from './shaders';
 
 /** A multiple of the texels per entity, so that no entity is torn over two rows. */
 const ENTITY_TEXTURE_WIDTH = 256 * TEXELS;
+const LINE_TEXTURE_WIDTH = 512;
 const EDGE_TEXTURE_WIDTH = 1024;
-/** Grid lines are about this far apart on the screen, in CSS pixels. */
-const GRID_PX = 72;
 const MODE = { entities: 0, ring: 1, velocity: 2 } as const;
 
 interface LayerObjects {
@@ -28,15 +32,30 @@ interface LayerObjects {
   count: number;
 }
 
+interface LineObjects {
+  texture: FloatTexture;
+  count: number;
+  longest: number;
+}
+
 export class WebGl2Renderer implements Renderer {
   readonly name = 'WebGL2';
+  readonly tier = 'webgl';
   private palette: ScenePalette = PALETTES.dark;
-  private programs!: { road: Program; area: Program; grid: Program; entity: Program };
+  private programs!: {
+    road: Program;
+    area: Program;
+    grid: Program;
+    entity: Program;
+    line: Program;
+  };
   private edges!: FloatTexture;
   private emptyVao!: WebGLVertexArrayObject;
   private roads: Mesh | null = null;
   private areas: Mesh | null = null;
+  private hasMap = false;
   private readonly layers = new Map<string, LayerObjects>();
+  private readonly lines = new Map<string, LineObjects>();
 
   /** Throws {@link RendererError} when the browser cannot do it. */
   static create(canvas: OffscreenCanvas): WebGl2Renderer {
@@ -60,6 +79,7 @@ export class WebGl2Renderer implements Renderer {
   restore(): void {
     const { gl } = this;
     this.layers.clear();
+    this.lines.clear();
     this.roads = null;
     this.areas = null;
     this.programs = {
@@ -67,6 +87,7 @@ export class WebGl2Renderer implements Renderer {
       area: new Program(gl, AREA_VERTEX, FLAT_FRAGMENT),
       grid: new Program(gl, GRID_VERTEX, FLAT_FRAGMENT),
       entity: new Program(gl, ENTITY_VERTEX, ENTITY_FRAGMENT),
+      line: new Program(gl, LINE_VERTEX, LINE_FRAGMENT),
     };
     this.edges = new FloatTexture(gl, 1, EDGE_TEXTURE_WIDTH);
     this.emptyVao = gl.createVertexArray();
@@ -82,6 +103,7 @@ export class WebGl2Renderer implements Renderer {
     this.roads?.dispose();
     this.areas?.dispose();
     this.roads = this.areas = null;
+    this.hasMap = mesh !== null && mesh.roads.length + mesh.areas.length > 0;
     if (mesh === null) return;
     const { gl } = this;
     this.areas = new Mesh(gl, mesh.areas, mesh.areaIndices, [2]);
@@ -110,33 +132,45 @@ export class WebGl2Renderer implements Renderer {
     this.layers.delete(name);
   }
 
+  setLines(name: string, list: LineList | null): void {
+    let lines = this.lines.get(name);
+    if (list === null) {
+      lines?.texture.dispose();
+      this.lines.delete(name);
+      return;
+    }
+    if (lines === undefined) {
+      const texture = new FloatTexture(this.gl, 4, LINE_TEXTURE_WIDTH);
+      lines = { texture, count: 0, longest: 0 };
+      this.lines.set(name, lines);
+    }
+    lines.count = list.count;
+    lines.longest = list.longest;
+    if (list.count > 0) lines.texture.upload(list.texels, (list.count * LINE_FLOATS) / 4);
+  }
+
   draw(view: View): void {
     const { gl, palette } = this;
-    this.fitCanvas(view);
+    fitTo(this.canvas, view);
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.clearColor(...palette.background, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    if (this.roads === null) this.drawGrid(view);
+    if (!this.hasMap) this.drawGrid(view);
     this.drawScene(view);
+    for (const name of view.under) this.drawLines(name, view);
     for (const name of view.layers) {
       const layer = this.layers.get(name);
       if (layer !== undefined && layer.count > 0) this.drawLayer(name, layer, view);
     }
+    for (const name of view.over) this.drawLines(name, view);
     gl.bindVertexArray(null);
   }
 
   dispose(): void {
     for (const name of this.layers.keys()) this.removeLayer(name);
+    for (const name of this.lines.keys()) this.setLines(name, null);
     this.setScene(null);
     this.edges.dispose();
-  }
-
-  private fitCanvas(view: View): void {
-    const width = Math.max(1, Math.round(view.width * view.ratio));
-    const height = Math.max(1, Math.round(view.height * view.ratio));
-    // Setting a size clears the canvas, so it is set just before drawing and only when it differs.
-    if (this.canvas.width !== width) this.canvas.width = width;
-    if (this.canvas.height !== height) this.canvas.height = height;
   }
 
   private place(program: Program, { camera, width, height, ratio }: View): void {
@@ -168,20 +202,7 @@ export class WebGl2Renderer implements Renderer {
 
   private drawGrid(view: View): void {
     const { gl, palette } = this;
-    const { camera } = view;
-    const halfWidth = view.width / 2 / camera.scale;
-    const halfHeight = view.height / 2 / camera.scale;
-    const box = [
-      camera.x - halfWidth,
-      camera.y - halfHeight,
-      camera.x + halfWidth,
-      camera.y + halfHeight,
-    ] as const;
-    const step = 10 ** Math.ceil(Math.log10(GRID_PX / camera.scale));
-    const firstX = Math.ceil(box[0] / step) * step;
-    const firstY = Math.ceil(box[1] / step) * step;
-    const upright = Math.max(0, Math.floor((box[2] - firstX) / step) + 1);
-    const level = Math.max(0, Math.floor((box[3] - firstY) / step) + 1);
+    const { box, firstX, firstY, step, upright, level } = gridOf(view);
     const { grid } = this.programs;
     this.place(grid, view);
     gl.uniform3f(grid.at('uColour'), ...palette.grid);
@@ -206,18 +227,42 @@ export class WebGl2Renderer implements Renderer {
       flat([palette.go, palette.caution, palette.stop, palette.off]),
     );
     gl.uniform3f(entity.at('uAccent'), ...palette.accent);
+    gl.uniform3f(entity.at('uPlain'), ...palette.plain);
     gl.uniform3f(entity.at('uOutline'), ...palette.outline);
+    gl.uniform1i(entity.at('uSimple'), simpleFor(view, layer.count) ? 1 : 0);
+    const stride = strideFor(view, layer.count);
+    const drawn = Math.ceil(layer.count / stride);
+    gl.uniform1i(entity.at('uStride'), stride);
     gl.bindVertexArray(this.emptyVao);
     if (view.vectors) {
       gl.uniform1i(entity.at('uMode'), MODE.velocity);
-      gl.drawArrays(gl.TRIANGLES, 0, 6 * layer.count);
+      gl.drawArrays(gl.TRIANGLES, 0, 6 * drawn);
     }
     gl.uniform1i(entity.at('uMode'), MODE.entities);
-    gl.drawArrays(gl.TRIANGLES, 0, 6 * layer.count);
+    gl.drawArrays(gl.TRIANGLES, 0, 6 * drawn);
     if (view.selected?.layer === name && view.selected.row < layer.count) {
+      gl.uniform1i(entity.at('uStride'), 1);
       gl.uniform1i(entity.at('uMode'), MODE.ring);
       gl.drawArrays(gl.TRIANGLES, 6 * view.selected.row, 6);
     }
+  }
+
+  private drawLines(name: string, view: View): void {
+    const lines = this.lines.get(name);
+    if (lines === undefined || lines.count === 0) return;
+    const { gl, palette } = this;
+    const { line } = this.programs;
+    this.place(line, view);
+    lines.texture.bind();
+    gl.uniform1f(line.at('uAlpha'), view.alpha);
+    gl.uniform1f(line.at('uRatio'), view.ratio);
+    gl.uniform1f(line.at('uLongest'), lines.longest);
+    gl.uniform1fv(line.at('uWidths'), LINE_PX as number[]);
+    gl.uniform3fv(line.at('uTypes'), flat(palette.types));
+    gl.uniform3f(line.at('uAccent'), ...palette.accent);
+    gl.uniform3f(line.at('uPlain'), ...palette.plain);
+    gl.bindVertexArray(this.emptyVao);
+    gl.drawArrays(gl.TRIANGLES, 0, 9 * lines.count);
   }
 }
 

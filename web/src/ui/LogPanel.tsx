@@ -1,12 +1,11 @@
-/** The event log: its newest line is always in sight, the rest opens above it. */
+/** The event log, narrowed by level and by text. */
 import { useEffect, useRef, useState } from 'react';
 import { formatClock, formatSimTime } from '../state/format';
 import { matches, type LogEntry, type LogFilter } from '../state/eventLog';
 import { useDash } from './context';
 import { Icon, type IconName } from './icons';
-import { useAnnouncement } from './useAnnouncement';
 
-const ICONS: Readonly<Record<LogEntry['level'], IconName>> = {
+export const LEVEL_ICONS: Readonly<Record<LogEntry['level'], IconName>> = {
   info: 'list',
   warning: 'warning',
   error: 'cross',
@@ -20,38 +19,15 @@ const FILTERS: readonly (readonly [LogFilter, string])[] = [
 /** Older entries are kept, but not put on the page. */
 const SHOWN = 200;
 
-export function LogDrawer({ open, onToggle }: { open: boolean; onToggle: () => void }) {
+export function LogPanel({ open }: { open: boolean }) {
   const log = useDash((state) => state.log);
   const [filter, setFilter] = useState<LogFilter>('all');
-  const announcement = useAnnouncement(log);
-  const latest = log.at(-1);
-  const errors = log.filter((entry) => entry.level === 'error').length;
+  const [text, setText] = useState('');
+  const entries = log.filter((entry) => matches(entry, filter, text)).slice(-SHOWN);
   return (
-    <section className="log" data-open={open} aria-label="Event log">
-      <div className="log-head">
-        <button
-          type="button"
-          className="log-toggle"
-          aria-expanded={open}
-          aria-controls="event-log"
-          onClick={onToggle}
-        >
-          <Icon name="chevron" />
-          <b>Event log</b>
-          <span className="count">{log.length}</span>
-          {errors > 0 && (
-            <span className="count" data-tone="error">
-              {errors} {errors === 1 ? 'error' : 'errors'}
-            </span>
-          )}
-          {!open && latest !== undefined && (
-            <span className="log-latest" data-level={latest.level}>
-              <Icon name={ICONS[latest.level]} />
-              <span>{latest.text}</span>
-            </span>
-          )}
-        </button>
-        {open && (
+    <>
+      {open && (
+        <div className="log-tools">
           <fieldset className="segmented">
             <legend className="visually-hidden">Show</legend>
             {FILTERS.map(([value, word]) => (
@@ -66,17 +42,22 @@ export function LogDrawer({ open, onToggle }: { open: boolean; onToggle: () => v
               </label>
             ))}
           </fieldset>
-        )}
-      </div>
-      <LogList open={open} entries={log.filter((entry) => matches(entry, filter)).slice(-SHOWN)} />
-      <p className="visually-hidden" aria-live="polite">
-        {announcement}
-      </p>
-    </section>
+          <input
+            type="search"
+            aria-label="Only entries with this text"
+            placeholder="Filter by text"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+        </div>
+      )}
+      <LogList open={open} entries={entries} narrowed={log.length > 0} />
+    </>
   );
 }
 
-function LogList({ open, entries }: { open: boolean; entries: readonly LogEntry[] }) {
+function LogList(props: { open: boolean; entries: readonly LogEntry[]; narrowed: boolean }) {
+  const { open, entries, narrowed } = props;
   const list = useRef<HTMLOListElement>(null);
   const pinned = useRef(true);
   useEffect(() => {
@@ -102,7 +83,7 @@ function LogList({ open, entries }: { open: boolean; entries: readonly LogEntry[
         <li key={entry.id} data-level={entry.level}>
           <time>{formatClock(entry.atMs)}</time>
           <span className="level">
-            <Icon name={ICONS[entry.level]} />
+            <Icon name={LEVEL_ICONS[entry.level]} />
             {entry.level}
           </span>
           <span className="text">
@@ -112,7 +93,11 @@ function LogList({ open, entries }: { open: boolean; entries: readonly LogEntry[
           <small>{entry.timeS === null ? entry.source : `at ${formatSimTime(entry.timeS)}`}</small>
         </li>
       ))}
-      {entries.length === 0 && <li className="empty">Nothing here.</li>}
+      {entries.length === 0 && (
+        <li className="empty">
+          {narrowed ? 'No entry is like that.' : 'Nothing has happened yet.'}
+        </li>
+      )}
     </ol>
   );
 }
