@@ -85,10 +85,10 @@ export class DrawList {
     return row < this.count ? row : -1;
   }
 
-  /** Both halves of the workspace are used again and again: a frame leaves no garbage behind. */
+  /** Makes room for the rows that come and those that were. Both halves of the workspace are used again and again: a frame leaves no garbage behind. */
   private makeRoom(rows: number): void {
     const { room, compiled } = this.workspace;
-    const wanted = Math.max(MIN_ROOM, Math.ceil(rows / MIN_ROOM) * MIN_ROOM);
+    const wanted = Math.max(MIN_ROOM, Math.ceil(Math.max(rows, this.count) / MIN_ROOM) * MIN_ROOM);
     if (room >= wanted && room <= 4 * wanted && compiled === hasKernels()) return;
     // A quarter to spare, so that a growing layer does not move house with every frame.
     const larger = makeWorkspace(
