@@ -18,7 +18,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PACKAGES := pyproject.toml constraints.txt
-WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) $(wildcard web/*.html web/*.ts web/*.json)
+WEB_SOURCES := $(shell find web/src web/public web/wasm -type f ! -name "*.wasm" 2>/dev/null) $(wildcard web/*.html web/*.ts web/*.json)
 
 say = @printf '%s\n' '$(1)'
 

@@ -36,6 +36,7 @@ class Moving:
         self.phase = rng.uniform(0, 2 * np.pi, count)
 
     def layers(self, time_s: float) -> dict[str, Any]:
+        """The frame at a simulation time, in columns."""
         turn = self.phase + self.speed / self.radius * time_s
         return {
             "vehicles": {
@@ -48,6 +49,7 @@ class Moving:
         }
 
     def metrics(self, time_s: float) -> dict[str, float]:
+        """Its figures."""
         return {"running": float(len(self.id)), "mean_speed": float(self.speed.mean()) + np.sin(time_s)}
 
 
@@ -67,6 +69,7 @@ class Optimizer:
         self.side = columns * 14.0 + 8
 
     def scene(self) -> dict[str, Any]:
+        """The static map."""
         side = self.side
         return {
             "kind": "board",
@@ -75,6 +78,7 @@ class Optimizer:
         }
 
     def layers(self, time_s: float) -> dict[str, Any]:
+        """The frame at a simulation time, in columns."""
         left = np.exp(-(time_s % 20) / 5)
         place = self.goal + (self.start - self.goal) * left
         force = (self.goal - place) * 0.8
@@ -92,6 +96,7 @@ class Optimizer:
         }
 
     def metrics(self, time_s: float) -> dict[str, float]:
+        """Its figures."""
         left = float(np.exp(-(time_s % 20) / 5))
         return {"energy": 900 * left + 12, "wire_length": 4000 * left + 2100, "iteration": time_s * 10}
 
@@ -108,16 +113,19 @@ class Driving:
 
     @staticmethod
     def road(s: np.ndarray[Any, Any]) -> tuple[Any, Any, Any]:
+        """x, y and direction (degrees) at `s` metres along the ring."""
         turn = s / 150.0
         return 150 * np.sin(turn), 150 * (1 - np.cos(turn)), np.degrees(turn) % 360
 
     def scene(self) -> dict[str, Any]:
+        """The static map."""
         x, y, _ = self.road(np.linspace(0, 2 * np.pi * 150, 120))
         points = np.stack([x, y]).T.ravel().round(2).tolist()
         lines = {"points": points, "starts": [0], "width": [12.0], "id": ["ring"]}
         return {"kind": "roads", "bounds": [-160, -10, 160, 310], "lines": lines}
 
     def layers(self, time_s: float) -> dict[str, Any]:
+        """The frame at a simulation time, in columns."""
         s = 12.0 * time_s
         x, y, angle = self.road(np.array([s]))
         others = s + np.linspace(-80, 120, self.count) + 8 * np.sin(time_s / 3 + np.arange(self.count))
@@ -135,13 +143,19 @@ class Driving:
         }  # fmt: skip
 
     def metrics(self, time_s: float) -> dict[str, float]:
+        """Its figures."""
         return {"speed": 12.0, "objects": float(self.count), "clearance": 8 + 3 * float(np.sin(time_s))}
 
 
-SCENES: dict[str, tuple[Any, int]] = {"moving": (Moving, 10_000), "optimizer": (Optimizer, 60), "driving": (Driving, 12)}
+SCENES: dict[str, tuple[Any, int]] = {
+    "moving": (Moving, 10_000),
+    "optimizer": (Optimizer, 60),
+    "driving": (Driving, 12),
+}
 
 
 def main() -> None:
+    """Publish until stopped, or for so many seconds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("scene", choices=SCENES)
     parser.add_argument("--run")

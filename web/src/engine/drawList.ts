@@ -5,10 +5,11 @@
  * is shown at that moment becomes the earlier one: a frame that comes early or late bends the way, but never makes anything hop.
  */
 import type { Bounds } from './camera';
-import { isJump, mix, nearestAngle, type Pose } from './interpolation';
+import { mix, type Pose } from './interpolation';
 import type { LayerRole } from './layerStyle';
 import type { Layer } from './layerStore';
 import { packLayer } from './packLayer';
+import { hasKernels, makeWorkspace, OUT, type Workspace } from './workspace';
 
 /** Texels per entity: (x0, y0, x1, y1) (angle0, angle1, speed, colour) (length, width, shape, 0). */
 export const TEXELS = 3;
@@ -28,16 +29,17 @@ export interface DrawSettings {
 /** The drawn state of one layer. Rows are the layer's rows. */
 export class DrawList {
   count = 0;
-  ids = new Float64Array(0);
-  texels = new Float32Array(0);
+  ids: Float64Array = new Float64Array(0);
+  texels: Float32Array = new Float32Array(0);
   maxSpeed = 0;
   /** The longest way that any entity moves between its two poses, world units; a jump is none. */
   maxMove = 0;
   /** In world units relative to the origin; null while there is nothing. */
   bounds: Bounds | null = null;
-  /** What was packed before, used again for the next frame: a frame leaves no garbage behind. */
-  private spareIds = new Float64Array(0);
-  private spareTexels = new Float32Array(0);
+  private workspace: Workspace = makeWorkspace(0);
+  /** Which of the workspace's texels are the newest. */
+  private newest: 0 | 1 = 0;
+  private spareIds: Float64Array = new Float64Array(0);
 
   constructor(
     readonly role: LayerRole,
@@ -47,17 +49,23 @@ export class DrawList {
 
   /** Takes the newest state of the layer; `alpha` is how far the last move had come. */
   update(layer: Layer, alpha: number, elapsedS: number, settings: DrawSettings): void {
-    const { count: oldCount, ids: oldIds, texels: old } = this;
-    const room = Math.max(MIN_ROOM, Math.ceil(layer.rows / MIN_ROOM) * MIN_ROOM);
-    const fits = this.spareIds.length >= room && this.spareIds.length <= 4 * room;
-    const ids = fits ? this.spareIds : new Float64Array(room);
-    const texels = fits ? this.spareTexels : new Float32Array(room * FLOATS);
+    const { rows } = layer;
+    this.makeRoom(rows);
+    const before = this.ids;
+    const ids = this.spareIds;
+    const newest = this.newest === 0 ? 1 : 0;
+    const texels = this.workspace.texels[newest];
     this.maxSpeed = packLayer(layer, this.role, this.cell, settings, ids, texels);
-    this.move(layer.rows, ids, texels, oldCount, oldIds, old, alpha, elapsedS);
-    this.count = layer.rows;
-    this.spareIds = oldIds;
-    this.spareTexels = old;
+    match(ids, rows, before, this.count, this.workspace.from);
+    this.workspace.join(newest, rows, alpha, elapsedS);
+    const { out } = this.workspace;
+    this.maxMove = out[OUT.longest] ?? 0;
+    this.bounds =
+      rows > 0 ? [out[OUT.x0] ?? 0, out[OUT.y0] ?? 0, out[OUT.x1] ?? 0, out[OUT.y1] ?? 0] : null;
+    this.count = rows;
+    this.newest = newest;
     this.ids = ids;
+    this.spareIds = before;
     this.texels = texels;
   }
 
@@ -77,42 +85,44 @@ export class DrawList {
     return row < this.count ? row : -1;
   }
 
-  /** Joins the newest poses to the old ones, and measures what has come. */
-  private move(
-    rows: number,
-    ids: Float64Array,
-    texels: Float32Array,
-    oldCount: number,
-    oldIds: Float64Array,
-    old: Float32Array,
-    alpha: number,
-    elapsedS: number,
-  ): void {
-    let index: Map<number, number> | null = null;
-    let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
-    let maxMove = 0;
-    for (let row = 0; row < rows; row++) {
-      const at = row * FLOATS;
-      const id = ids[row] ?? 0;
-      // Most rows stay where they were; only a layer that somebody left or joined needs the index.
-      let from = row < oldCount && oldIds[row] === id ? row : -1;
-      if (from < 0 && oldCount > 0) {
-        index ??= indexOf(oldIds, oldCount);
-        from = index.get(id) ?? -1;
-      }
-      if (from >= 0) {
-        const moved = moveFrom(old, from * FLOATS, texels, at, alpha, elapsedS);
-        if (moved > maxMove) maxMove = moved;
-      }
-      const x = texels[at + 2] ?? 0;
-      const y = texels[at + 3] ?? 0;
-      if (x < x0) x0 = x;
-      if (x > x1) x1 = x;
-      if (y < y0) y0 = y;
-      if (y > y1) y1 = y;
+  /** Makes room for the rows that come and those that were. Both halves of the workspace are used again and again: a frame leaves no garbage behind. */
+  private makeRoom(rows: number): void {
+    const { room, compiled } = this.workspace;
+    const wanted = Math.max(MIN_ROOM, Math.ceil(Math.max(rows, this.count) / MIN_ROOM) * MIN_ROOM);
+    if (room >= wanted && room <= 4 * wanted && compiled === hasKernels()) return;
+    // A quarter to spare, so that a growing layer does not move house with every frame.
+    const larger = makeWorkspace(
+      room === 0 || room >= wanted ? wanted : Math.ceil((wanted * 5) / 4 / MIN_ROOM) * MIN_ROOM,
+    );
+    larger.texels[this.newest].set(this.texels.subarray(0, this.count * FLOATS));
+    const ids = new Float64Array(larger.room);
+    ids.set(this.ids.subarray(0, this.count));
+    this.ids = ids;
+    this.spareIds = new Float64Array(larger.room);
+    this.workspace = larger;
+  }
+}
+
+/** For each of the ids the row it had before, -1 if it is new. */
+function match(
+  ids: Float64Array,
+  rows: number,
+  before: Float64Array,
+  count: number,
+  from: Int32Array,
+): void {
+  let index: Map<number, number> | null = null;
+  for (let row = 0; row < rows; row++) {
+    const id = ids[row] ?? 0;
+    // Most rows stay where they were; only a layer that somebody left or joined needs the index.
+    if (row < count && before[row] === id) {
+      from[row] = row;
+    } else if (count === 0) {
+      from[row] = -1;
+    } else {
+      index ??= indexOf(before, count);
+      from[row] = index.get(id) ?? -1;
     }
-    this.maxMove = maxMove;
-    this.bounds = rows > 0 ? [x0, y0, x1, y1] : null;
   }
 }
 
@@ -120,31 +130,4 @@ function indexOf(ids: Float64Array, count: number): Map<number, number> {
   const index = new Map<number, number>();
   for (let row = 0; row < count; row++) index.set(ids[row] ?? -1, row);
   return index;
-}
-
-/** Makes the pose shown until now the start of the move to the pose at `at`; answers how far that is, with its turn. */
-function moveFrom(
-  old: Float32Array,
-  oldAt: number,
-  texels: Float32Array,
-  at: number,
-  alpha: number,
-  elapsedS: number,
-): number {
-  const x = mix(old[oldAt] ?? 0, old[oldAt + 2] ?? 0, alpha);
-  const y = mix(old[oldAt + 1] ?? 0, old[oldAt + 3] ?? 0, alpha);
-  const dx = (texels[at + 2] ?? 0) - x;
-  const dy = (texels[at + 3] ?? 0) - y;
-  const distance = Math.sqrt(dx * dx + dy * dy);
-  const hasSpeed = (texels[at + 6] ?? -1) >= 0;
-  const speed = Math.max(texels[at + 6] ?? 0, old[oldAt + 6] ?? 0);
-  if (hasSpeed && isJump(distance, speed, elapsedS)) return 0;
-  const angle = mix(old[oldAt + 4] ?? 0, old[oldAt + 5] ?? 0, alpha);
-  const turned = nearestAngle(angle, texels[at + 5] ?? 0);
-  texels[at] = x;
-  texels[at + 1] = y;
-  texels[at + 4] = angle;
-  texels[at + 5] = turned;
-  // The nose of a long vehicle that turns on the spot moves too.
-  return distance + (Math.abs(turned - angle) * (texels[at + 8] ?? 0)) / 2;
 }

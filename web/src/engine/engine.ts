@@ -22,6 +22,7 @@ import { GatewaySocket } from './socket';
 import { Stage } from './stage';
 import { Surfaces } from './surfaces';
 import { summarise } from './summary';
+import { loadKernels } from './workspace';
 
 const SUMMARY_EVERY_MS = 100;
 const REPORT_EVERY_MS = 2000;
@@ -198,6 +199,7 @@ export class Engine {
       closed: (code, reason) =>
         this.feed(() => this.session.closed(code, reason, performance.now())),
     });
+    void loadKernels();
     this.stage.setTheme(message.theme);
     this.stage.resize(message.width, message.height, message.ratio);
     this.session.start(message.token, nowMs);

@@ -15,6 +15,8 @@ export function nearestAngle(from: number, to: number): number {
 
 /** A turn brought into -pi..pi. */
 export function shortTurn(turn: number): number {
+  // Almost every turn is one already, and a float's remainder is slow.
+  if (turn <= Math.PI && turn >= -Math.PI) return turn;
   const rest = turn % TURN;
   if (rest > Math.PI) return rest - TURN;
   if (rest < -Math.PI) return rest + TURN;

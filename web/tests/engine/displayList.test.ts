@@ -127,9 +127,11 @@ test('forces are arrows from their places; the longest has the full length', () 
 });
 
 test('the scale of arrows follows growing forces at once and shrinking ones slowly', () => {
-  const at = (fx: number) => layer({ id: [1], x: [0], y: [0], fx: [fx], fy: [0] });
-  const strong = vectorLines(at(100), listOf(at(100)), undefined);
-  const weak = vectorLines(at(1), listOf(at(1)), strong ?? undefined);
+  const [large, small] = [100, 1].map((fx) =>
+    layer({ id: [1], x: [0], y: [0], fx: [fx], fy: [0] }),
+  ) as [Layer, Layer];
+  const strong = vectorLines(large, listOf(large), undefined);
+  const weak = vectorLines(small, listOf(small), strong ?? undefined);
   expect(weak?.longest).toBe(50);
 });
 

@@ -48,7 +48,15 @@ function shown(chain: FrameChain): View {
   const layers = [...chain.layers].map(([name, layer]) => {
     const columns = [...layer.columns].map(([key, column]) => [key, valuesOf(layer, column)]);
     const { id = [], ...rest } = Object.fromEntries(columns) as Record<string, Values>;
-    return [name, { id, names: layer.names, lod: layer.cell === null ? null : { cell: layer.cell }, columns: rest }] as const;
+    return [
+      name,
+      {
+        id,
+        names: layer.names,
+        lod: layer.cell === null ? null : { cell: layer.cell },
+        columns: rest,
+      },
+    ] as const;
   });
   return {
     metrics: Object.fromEntries(chain.metrics),
