@@ -73,4 +73,13 @@ JAVASCRIPT = Language(
     rehearse=("node", "dist/tools/rehearse.js"),
 )
 
-LANGUAGES = (JAVASCRIPT,)
+GO = Language(
+    name="go",
+    tools=("go",),
+    build=(("go", "vet", "./..."), ("go", "test", "-c", "-o", str(BUILD / "go-rehearse"), ".")),
+    test=("go", "test", "./..."),
+    rehearse=(str(BUILD / "go-rehearse"),),
+    environment={"GOTOOLCHAIN": "local"},
+)
+
+LANGUAGES = (JAVASCRIPT, GO)
