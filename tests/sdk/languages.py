@@ -82,4 +82,13 @@ GO = Language(
     environment={"GOTOOLCHAIN": "local"},
 )
 
-LANGUAGES = (JAVASCRIPT, GO)
+RUST = Language(
+    name="rust",
+    tools=("cargo",),
+    build=(("cargo", "test", "--quiet", "--locked", "--no-run"), ("cargo", "build", "--quiet", "--locked", "--examples")),
+    test=("cargo", "test", "--quiet", "--locked", "--lib", "--tests"),
+    rehearse=(str(BUILD / "rust" / "debug" / "examples" / "rehearse"),),
+    environment={"CARGO_TARGET_DIR": str(BUILD / "rust")},
+)
+
+LANGUAGES = (JAVASCRIPT, GO, RUST)
