@@ -24,6 +24,7 @@ class Language:
         build: commands that build it, run in its folder.
         test: its own tests.
         rehearse: its program for the tests here.
+        example: id of its example's run, and the command that starts it.
         files: what has to be installed besides, path -> what to install.
     """
 
@@ -32,6 +33,7 @@ class Language:
     build: tuple[tuple[str, ...], ...]
     test: tuple[str, ...]
     rehearse: tuple[str, ...]
+    example: tuple[str, tuple[str, ...]]
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -71,6 +73,7 @@ JAVASCRIPT = Language(
     ),
     test=("npm", "test"),
     rehearse=("node", "dist/tools/rehearse.js"),
+    example=("boids", ("npm", "run", "example")),
 )
 
 GO = Language(
@@ -79,15 +82,20 @@ GO = Language(
     build=(("go", "vet", "./..."), ("go", "test", "-c", "-o", str(BUILD / "go-rehearse"), ".")),
     test=("go", "test", "./..."),
     rehearse=(str(BUILD / "go-rehearse"),),
+    example=("queues", ("go", "run", "./examples/queues")),
     environment={"GOTOOLCHAIN": "local"},
 )
 
 RUST = Language(
     name="rust",
     tools=("cargo",),
-    build=(("cargo", "test", "--quiet", "--locked", "--no-run"), ("cargo", "build", "--quiet", "--locked", "--examples")),
+    build=(
+        ("cargo", "test", "--quiet", "--locked", "--no-run"),
+        ("cargo", "build", "--quiet", "--locked", "--examples"),
+    ),
     test=("cargo", "test", "--quiet", "--locked", "--lib", "--tests"),
     rehearse=(str(BUILD / "rust" / "debug" / "examples" / "rehearse"),),
+    example=("bodies", ("cargo", "run", "--quiet", "--locked", "--example", "bodies")),
     environment={"CARGO_TARGET_DIR": str(BUILD / "rust")},
 )
 
