@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 from tests.producer.reading import read_lane, wait_until
@@ -145,3 +147,26 @@ def test_an_older_producer_stops_when_a_newer_one_takes_over(language: Language,
         sim.db.hincrby(keys.producers("sim"), "sim", 1)
         assert sim.exit_status() == 3
         assert "ended" not in sim.states()
+
+
+def test_a_run_sends_no_frames_while_its_flow_state_says_so(language: Language, redis_url: str) -> None:
+    with rehearsing(language, redis_url) as sim:
+        sim.wait_for_steps(3)
+
+        def high() -> int:
+            entries: Any = sim.db.xlen(keys.lane("sim", "high"))
+            return int(entries)
+
+        def frames_in_ten_steps() -> int:
+            before = high()
+            sim.wait_for_steps(10)
+            return high() - before
+
+        sim.db.hset(
+            keys.flow("sim"), mapping={"state": "stop_bulk", "max_rate_hz": "0", "shed_low": "1", "reason": "test"}
+        )
+        wait_until(lambda: frames_in_ten_steps() == 0, "no frames")
+        sim.db.delete(keys.flow("sim"))
+        wait_until(lambda: frames_in_ten_steps() > 5, "frames again")
+        assert sim.stop() == 0
+        assert sim.steps() == list(range(1, len(sim.steps()) + 1)), "what must not be lost is not limited"
