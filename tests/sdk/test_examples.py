@@ -13,7 +13,7 @@ from tests.sdk.languages import Language
 
 from lanecast.broker import keys
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]  # the first test builds the SDK
 
 
 def test_an_example_is_live_by_one_command_and_stops_when_told(language: Language, redis_url: str) -> None:

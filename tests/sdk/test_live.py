@@ -13,7 +13,7 @@ from tests.support.servers import Server
 
 from lanecast.broker import keys
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]  # the first test builds the SDK
 
 
 def test_a_run_is_registered_described_and_published(language: Language, redis_url: str) -> None:
