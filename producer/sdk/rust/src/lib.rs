@@ -1,0 +1,22 @@
+//! Publishes a live simulation to Redis Streams, and obeys its viewers.
+
+mod buffers;
+mod error;
+mod link;
+mod listener;
+pub mod payloads;
+mod publisher;
+mod run;
+mod steering;
+
+pub use error::InvalidMessage;
+pub use payloads::{layer, Column, Frame, Layer, Paths, Scene};
+pub use publisher::Stats;
+pub use run::{Options, Run};
+pub use steering::Param;
+
+
+
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+"""Fixtures: each SDK, built once a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from tests.sdk.languages import BUILD, LANGUAGES, Language
+from tests.support.servers import Server, start_server
+
+_built: dict[str, str | None] = {}
+
+
+@pytest.fixture(params=LANGUAGES, ids=lambda language: language.name)
+def language(request: pytest.FixtureRequest) -> Language:
+    """An SDK, ready to be run."""
+    language: Language = request.param
+    if missing := language.missing():
+        pytest.skip(missing)
+    if language.name not in _built:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        _built[language.name] = "it could not be built"
+        for command in language.build:
+            language.run(command)
+        _built[language.name] = None
+    assert _built[language.name] is None, _built[language.name]
+    return language
+
+
+@pytest.fixture
+def db(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of the empty database."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """A server of the test's own, to be killed."""
+    server = start_server(tmp_path)
+    yield server
+    server.stop()
