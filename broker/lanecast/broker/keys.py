@@ -50,6 +50,16 @@ def out(run: str, stream: str) -> str:
     return f"lc:{{{run}}}:out:{stream}"
 
 
+def image(run: str, tier: str) -> str:
+    """STREAM: camera pictures in the quality of a tier."""
+    return f"lc:{{{run}}}:img:{tier}"
+
+
+def cameras(run: str) -> str:
+    """HASH: camera -> what is known of it, as JSON."""
+    return f"lc:{{{run}}}:cameras"
+
+
 def keyframes(run: str) -> str:
     """HASH: tier -> entry id of its newest keyframe."""
     return f"lc:{{{run}}}:keyframes"
@@ -138,11 +148,12 @@ def of_run(run: str) -> list[str]:
     return [
         *(lane(run, name) for name in LANES),
         *(out(run, name) for name in (*TIERS, "critical")),
+        *(image(run, name) for name in TIERS),
         *(
             key(run)
             for key in (
                 keyframes, demand, control, info, scene, alive, producers, sequences,
-                lease, fence, checkpoint, counts, dead, flow,
+                lease, fence, checkpoint, counts, dead, flow, cameras,
             )
         ),
     ]  # fmt: skip

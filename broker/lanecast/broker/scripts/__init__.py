@@ -52,6 +52,7 @@ GAUGE: Final = load(__name__, "gauge")
 LIVING: Final = load(__name__, "living")
 DEAD: Final = load(__name__, "dead")
 DEMAND: Final = load(__name__, "demand")
+PICTURE: Final = load(__name__, "picture")
 
 
 def run_sync(client: Any, call: Call) -> Any:
