@@ -27,6 +27,8 @@ from lanecast.workers.audience import Audience
 from lanecast.workers.budget import Budget
 from lanecast.workers.bulletin import Bulletin, doing
 from lanecast.workers.entries import Entry
+from lanecast.workers.images.camera import Source
+from lanecast.workers.images.codec import measure
 from lanecast.workers.newest import pick
 from lanecast.workers.render import Renderers, TierRenderer, View
 from lanecast.workers.retries import Retries
@@ -76,6 +78,8 @@ class Desk:
         self.place = place
         self.vigil = vigil
         self.audience = Audience()
+        self.pictures: list[Source] = []
+        self.fresh_images: set[str] = set()
         self._renderers = renderers
         self._run = run
         self._epoch = epoch
@@ -154,7 +158,10 @@ class Desk:
                 self._count("rejected:demand:invalid")
                 continue
             if self.audience.hear(wanted, now):
-                self._renderers.want_key(wanted.tier)
+                if wanted.images:
+                    self.fresh_images.add(wanted.tier)
+                else:
+                    self._renderers.want_key(wanted.tier)
 
     def look(self, producer: str | None, now: float, now_ms: float) -> None:
         """Take the run's sign of life: who obeys commands now, or None."""
@@ -185,6 +192,18 @@ class Desk:
             text = late if raised else "control and status messages are read in time again"
             self.bulletin.status(Status("warning" if raised else "info", text, self.state.time_s), now_ms)
             self._log.warning("critical_lag", raised=raised, entries=entries, age_s=round(age_s, 1))
+
+    def recount(
+        self, counts: Mapping[str, int], failures: Sequence[tuple[str, str]], now: float, now_ms: float
+    ) -> None:
+        """Take what became of pictures: counters, and cameras whose picture could not be decoded, with the problem."""
+        for name, by in counts.items():
+            self._counts[name] += by  # which the pool's own statistics have counted
+        for camera, problem in failures:
+            if self._warnings.take(now):
+                told = f"camera {camera}: a picture could not be shown: {problem[:DEAD_TEXT]}"
+                self.bulletin.status(Status("warning", told, self.state.time_s), now_ms)
+                self._log.warning("picture_refused", camera=camera, reason=problem[:DEAD_TEXT])
 
     def deadline(self) -> float:
         """When there is something to do though nothing has come; infinity if never."""
@@ -301,7 +320,9 @@ class Desk:
             case Status():
                 self.bulletin.status(payload, entry.stamp(message).pub_ms)
             case Image():
-                self._count(f"ignored:{lane}:image")
+                width, height = measure(payload)
+                stamp = entry.stamp(message)
+                self.pictures.append(Source(payload, width, height, stamp.pub_ms, stamp.in_ms))
             case _:
                 pass
 

@@ -22,11 +22,14 @@ from lanecast.broker.commit import Commit
 from lanecast.broker.errors import Fenced
 from lanecast.broker.lanes import LANES, LOW
 from lanecast.workers import reading
+from lanecast.workers.appetite import Appetite
 from lanecast.workers.bulletin import Bulletin
 from lanecast.workers.desk import Desk
 from lanecast.workers.effort import Effort
 from lanecast.workers.entries import Entry, parse_id
 from lanecast.workers.errors import Damaged, WentBack
+from lanecast.workers.images.pool import Pool
+from lanecast.workers.images.stage import Stage
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.priority import Priority
 from lanecast.workers.render import Renderers
@@ -54,13 +57,14 @@ class Owner:
         client: of Redis; shared.
         run: the run's id.
         epoch: of the lease, just taken.
+        images: makes the pictures of its cameras.
         taken_at: when taking the lease was asked for, seconds of the monotonic clock.
         memory: what this process knows of the run from owning it before.
     """
 
     def __init__(
         self, client: Any, run: str, epoch: int, taken_at: float, settings: WorkerSettings, stats: Stats,
-        outage: Outage, memory: Memory | None = None,
+        outage: Outage, images: Pool, memory: Memory | None = None,
     ) -> None:  # fmt: skip
         self.run = run
         self.epoch = epoch
@@ -68,6 +72,8 @@ class Owner:
         self._settings = settings
         self._stats = stats
         self._outage = outage
+        self._images = images
+        self._stage: Stage | None = None
         self._memory = memory
         self._renewed_at = taken_at
         self._acknowledged = (0, 0)
@@ -81,6 +87,9 @@ class Owner:
         self._priority = Priority()
         self._urgent: asyncio.Task[dict[str, list[Entry]]] | None = None
         self._rest: asyncio.Task[dict[str, list[Entry]]] | None = None
+        self._bulk: asyncio.Task[dict[str, list[Entry]]] | None = None
+        self._rest_has_low = False
+        self._appetite = Appetite()
         self._demand_cursor = "0-0"
         self._tick_at = -math.inf
         self._look_at = -math.inf
@@ -131,6 +140,8 @@ class Owner:
             await self._leave(self._desk)
         finally:
             await self._stop_reading()
+            if self._stage is not None:
+                await self._stage.close()
 
     async def _take_over(self) -> Desk:
         found = await self._patiently(lambda: take_over(self._client, self.run, self.epoch, self._memory))
@@ -140,6 +151,8 @@ class Owner:
         bulletin = Bulletin(found.info, self.epoch, found.critical)
         if found.fresh:
             bulletin.announce(found.now_ms)
+        self._stage = self._images.open(self._client, self.run, self.epoch, found.info.epoch)
+        self._appetite = Appetite(await self._patiently(lambda: reading.size_of_last(self._client, self.run, LOW.name)))
         self._stats.add("takeovers")
         self._log.info("run_taken", step=found.state.step, fresh=found.fresh)
         renderers = Renderers(self.epoch, self._settings.keyframe_s, found.state.version)
@@ -163,6 +176,7 @@ class Owner:
                 await self._weigh(desk)
             await self._handle(desk)
             now = time.monotonic()
+            self._show(desk, now)
             commit = desk.finish(now, self._now_ms(now))
             if commit is not None:
                 await self._commit(commit)
@@ -176,11 +190,11 @@ class Owner:
         now = time.monotonic()
         self._start_reading(desk, now)
         deadline = min(desk.deadline(), self._look_at)
-        if self._rest is None:
+        if self._rest is None or self._low_is_unread():
             deadline = min(deadline, self._tick_at)
         if any(entries and not desk.waits(lane, now) for lane, entries in self._hand.items()):
             deadline = now  # what is in hand was kept waiting by a higher lane only
-        reads = {task for task in (self._urgent, self._rest) if task is not None}
+        reads = {task for task in (self._urgent, self._rest, self._bulk) if task is not None}
         if deadline > now and not any(task.done() for task in reads):
             waking = asyncio.ensure_future(self._wake.wait())
             try:
@@ -203,12 +217,24 @@ class Owner:
                 for lane, cursor in cursors.items()
                 if lane != "critical" and not self._hand.get(lane)
             }
+            if self._bulk is not None or not self._appetite.hearty:
+                wanted.pop(keys.lane(self.run, LOW.name), None)
             if wanted:
+                self._rest_has_low = keys.lane(self.run, LOW.name) in wanted
                 self._rest = asyncio.ensure_future(reading.wait(self._client, wanted))
+        if now >= self._tick_at and self._low_is_unread():
+            # Large entries are read few at a time, by a read of their own that delays no other lane.
+            reading_low = {keys.lane(self.run, LOW.name): cursors[LOW.name]}
+            self._bulk = asyncio.ensure_future(reading.wait(self._client, reading_low, self._appetite.count))
+
+    def _low_is_unread(self) -> bool:
+        """Whether the lane `low` needs a read of its own, and has none."""
+        read = self._bulk is not None or (self._rest is not None and self._rest_has_low)
+        return not read and not self._hand.get(LOW.name) and (self._rest is not None or not self._appetite.hearty)
 
     async def _gather(self, desk: Desk) -> None:
         """Take what the reads have brought into the hand."""
-        for name in ("_urgent", "_rest"):
+        for name in ("_urgent", "_rest", "_bulk"):
             task: asyncio.Task[dict[str, list[Entry]]] | None = getattr(self, name)
             if task is None or not task.done():
                 continue
@@ -222,6 +248,8 @@ class Owner:
                 entries = got.get(keys.lane(self.run, lane))
                 if entries:
                     self._hand[lane] = entries
+                    if lane == LOW.name:
+                        self._appetite.eat(entries)
                     if len(entries) >= reading.BATCH:
                         self._full.add(lane)
 
@@ -253,6 +281,18 @@ class Owner:
             backlog = backlog or (more and LANES[lane].lossless)
         if paced:  # what comes soon after is taken together; a backlog is worked off without a pause
             self._tick_at = time.monotonic() + (0 if backlog else self._settings.tick_ms / 1000)
+
+    def _show(self, desk: Desk, now: float) -> None:
+        """Hand what has come of cameras to the stage, and who watches them."""
+        if self._stage is None:
+            return
+        sources, desk.pictures = desk.pictures, []
+        fresh, desk.fresh_images = desk.fresh_images, set()
+        self._stage.take(sources, desk.audience.image_tiers, now)
+        for tier in fresh:
+            self._stage.again(tier)
+        failures, self._stage.failures = self._stage.failures, []
+        desk.recount(self._stage.collect(), failures, now, self._now_ms(now))
 
     async def _skip_to_newest(self, desk: Desk, entries: list[Entry]) -> list[Entry]:
         """The lane holds more than a batch: leave out what is between the batch and the newest few."""
@@ -386,8 +426,8 @@ class Owner:
                 desk.rewind(lane, fitting)
 
     async def _stop_reading(self) -> None:
-        reads = [task for task in (self._urgent, self._rest) if task is not None]
-        self._urgent = self._rest = None
+        reads = [task for task in (self._urgent, self._rest, self._bulk) if task is not None]
+        self._urgent = self._rest = self._bulk = None
         await tasks.cancel(*reads)
 
     def _set_clock(self, server_ms: float, now: float) -> None:

@@ -7,16 +7,20 @@ from typing import Final
 
 NAMES: Final = (
     "messages", "rejected", "dropped", "frames", "frame_bytes", "lossless", "commits", "commit_ms",
-    "takeovers", "fenced", "restarts", "outages", "reaped",
+    "takeovers", "fenced", "restarts", "outages", "reaped", "images", "image_bytes", "image_ms",
 )  # fmt: skip
 
 
 class Stats:
-    """Counters of one process; `runs` is a gauge: how many it owns now."""
+    """Counters of one process.
+
+    `runs` and `images_level` are gauges: how many it owns now, how many of the best tiers' pictures it has no time for.
+    """
 
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
         self.runs = 0
+        self.images_level = 0
         self._told: Counter[str] = Counter()
 
     def add(self, name: str, by: int = 1) -> None:

@@ -20,6 +20,7 @@ from lanecast.broker import keys, lease, runs, scripts, tasks
 from lanecast.broker.errors import Fenced
 from lanecast.broker.gateways import Reaper
 from lanecast.workers.errors import Damaged, WentBack
+from lanecast.workers.images.pool import Pool
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.owner import Owner
 from lanecast.workers.settings import WorkerSettings
@@ -52,6 +53,7 @@ class Worker:
         self._client = client
         self._settings = settings
         self._outage = Outage(self.stats)
+        self._images = Pool(settings.image_threads, self.stats, settings.image_bytes)
         self._owners: dict[str, Owner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._memories: dict[str, Memory] = {}
@@ -79,6 +81,7 @@ class Worker:
         await tasks.cancel(stopped, *background)
         for task in done - {stopped}:
             task.result()  # a background task never ends by itself: say why it did
+        await self._images.close()
         self._log.info("worker_stopped")
 
     async def _rounds(self) -> None:
@@ -121,7 +124,15 @@ class Worker:
         if held.owner != me:
             return
         owner = Owner(
-            self._client, run, held.epoch, at, self._settings, self.stats, self._outage, self._memories.pop(run, None)
+            self._client,
+            run,
+            held.epoch,
+            at,
+            self._settings,
+            self.stats,
+            self._outage,
+            self._images,
+            self._memories.pop(run, None),
         )
         self._owners[run] = owner
         self.stats.runs = len(self._owners)
