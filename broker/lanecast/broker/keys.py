@@ -20,6 +20,18 @@ WORKERS: Final = "lc:workers"
 GATEWAYS: Final = "lc:gateways"
 """ZSET gateway node -> last heartbeat, Unix ms of the server's clock."""
 
+CAPACITY: Final = "lc:capacity"
+"""STRING: the last capacity report of all runs as JSON."""
+
+JOBS: Final = "lc:jobs"
+"""HASH: job id -> what became of it, as JSON; the newest only."""
+
+JOBS_QUEUE: Final = "lc:jobs:queue"
+"""ZSET of arq: the jobs that wait."""
+
+JOBS_ALIVE: Final = f"{JOBS_QUEUE}:health-check"
+"""STRING with a TTL: a process works through the jobs."""
+
 WORKER_GROUP: Final = "workers"
 """Consumer group of a run's input lanes; its position is the committed cursor of the run's owner."""
 

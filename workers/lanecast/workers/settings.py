@@ -45,3 +45,21 @@ class WorkerSettings(BaseSettings):
     image_threads: int = Field(default_factory=lambda: max(1, min(4, len(os.sched_getaffinity(0)))), ge=1, le=64)
     image_bytes: int = Field(default=128 * 1024 * 1024, ge=1)
     log_level: str = "info"
+
+
+class JobsSettings(BaseSettings):
+    """What the process that works through jobs may be told.
+
+    Attributes:
+        redis_url: where the runs are; see `lanecast.broker.connect`.
+        jobs_redis_url: where the queue of jobs is; default: with the runs. On a Cluster it has to be another server.
+        jobs_alive_s: how often the process says that it is alive.
+        log_level: `debug`, `info`, `warning` or `error`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LANECAST_", extra="ignore")
+
+    redis_url: str = Field(default=DEFAULT_URL, repr=False)
+    jobs_redis_url: str | None = Field(default=None, repr=False)
+    jobs_alive_s: float = Field(default=5.0, gt=0)
+    log_level: str = "info"

@@ -11,6 +11,7 @@ from typing import Final
 BENCHES: Final = {
     "append": "small messages a second through the fenced append",
     "publish": "what publishing costs the simulation's thread",
+    "images": "what a worker makes of cameras in five tiers, and what that does to the lane critical",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""
