@@ -28,7 +28,7 @@ class WorkerSettings(BaseSettings):
         checkpoint_s: how far a run's checkpoint may be behind.
         reap_s: how often groups of dead gateways are looked for; one is removed at the second look.
         stats_s: how often a line of counters is logged; 0 means never.
-        image_threads: threads that make camera pictures, at a low priority; default: one for each core, at most 4.
+        image_threads: threads that make camera pictures; default: one less than cores, 1 to 4.
         image_bytes: what camera pictures that wait may take, all runs together.
         log_level: `debug`, `info`, `warning` or `error`.
     """
@@ -42,7 +42,7 @@ class WorkerSettings(BaseSettings):
     checkpoint_s: float = Field(default=1.0, gt=0, le=60)
     reap_s: float = Field(default=REAP_EVERY_S, gt=0)
     stats_s: float = Field(default=5.0, ge=0)
-    image_threads: int = Field(default_factory=lambda: max(1, min(4, len(os.sched_getaffinity(0)))), ge=1, le=64)
+    image_threads: int = Field(default_factory=lambda: max(1, min(4, len(os.sched_getaffinity(0)) - 1)), ge=1, le=64)
     image_bytes: int = Field(default=128 * 1024 * 1024, ge=1)
     log_level: str = "info"
 

@@ -1,8 +1,8 @@
 """Cameras: what a worker makes of 1280 x 720 at 30 pictures a second in all five tiers, and what it leaves out.
 
 The way measured is the real one: a simulation publishes highway-like frames through `Run.image`, a worker process makes
-the pictures, and the streams of all tiers are read as a gateway reads them. Statuses go out all the time; their way to the
-critical output is timed without cameras, with one, and with so many that the worker cannot make them all.
+the pictures, and the streams of all tiers are read as a gateway reads them. Statuses go out all the time; their way to
+the critical output is timed without cameras, with one, and with so many that the worker cannot make them all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import redis
 import simplejpeg
 
-from lanecast.broker import demand, keys, messages, pictures
+from lanecast.broker import demand, keys, messages
 from lanecast.broker.tiers import TIERS
 from lanecast.ops.bench.machine import child, server
 from lanecast.ops.bench.result import Result, at_least, at_most, quantile
@@ -39,8 +39,9 @@ def measure(quick: bool) -> Result:
     frames = [_highway(n) for n in range(12)]
     rows: list[dict[str, Any]] = []
     settings = {"LANECAST_STATS_S": "0"}
-    with server() as url, _worker(url, settings) as pid, Run(RUN, url=url) as run, _Reader(url) as reader:
-        _until(lambda: reader.owned(), "the worker")
+    with server() as url, _worker(url, settings) as worker, Run(RUN, url=url) as run, _Reader(url) as reader:
+        _until(reader.owned, "the worker")
+        pid = worker.pid
         for cameras in (0, 1, MANY):
             _phase(run, reader, frames, cameras, 2.0)  # threads begin, relief finds its level
             before = _usage(pid), reader.counts()

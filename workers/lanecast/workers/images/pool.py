@@ -1,16 +1,14 @@
 """The threads that make pictures: one pool for all runs of a worker process.
 
-Guarantees: the event loop never waits for a codec; the threads run at a lower priority than everything else in the
-process; runs take turns, so one with many cameras delays no other; memory is bounded by `max_bytes` of pictures that
-wait and one picture under way for each thread. Pictures are pulled, not queued: a free thread takes the newest.
+Guarantees: the event loop never waits for a codec; runs take turns, so one with many cameras delays no other; memory is
+bounded by `max_bytes` of pictures that wait and one picture under way for each thread. Pictures are pulled, not
+queued: a free thread takes the newest.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +28,6 @@ from lanecast.workers.stats import Stats
 
 MAX_BYTES: Final = 128 * 1024 * 1024
 WEIGH_S: Final = 1.0
-NICE: Final = 10
 
 log = structlog.get_logger()
 
@@ -139,7 +136,7 @@ class Pool:
 
     async def _make(self, stage: Stage, camera: Camera, source: Source, gets: Plan, skipped: dict[str, int]) -> None:
         if self._executor is None:
-            self._executor = ThreadPoolExecutor(self._threads, "lanecast-image", _lower_priority)
+            self._executor = ThreadPoolExecutor(self._threads, "lanecast-image")
         try:
             made = await asyncio.get_running_loop().run_in_executor(self._executor, _make, source, tuple(gets))
         except InvalidMessage as error:
@@ -180,11 +177,6 @@ class Pool:
             )
             stage.give_up(camera)
             kept = sum(each.kept_bytes for each in self._stages)
-
-
-def _lower_priority() -> None:
-    with contextlib.suppress(OSError, AttributeError):  # Linux: of this thread only
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _make(source: Source, tiers: tuple[str, ...]) -> Made:

@@ -148,8 +148,8 @@ class Workman:
             functions=[func(self._function(job), name=job.name, timeout=job.timeout_s) for job in JOBS.values()],
             cron_jobs=[
                 cron(
-                    self._function(job), name=f"{BY_ITSELF}{job.name}", minute=job.minutes, second=0, timeout=job.timeout_s,
-                    run_at_startup=False, unique=True,
+                    self._function(job), name=f"{BY_ITSELF}{job.name}", minute=job.minutes, second=0,
+                    timeout=job.timeout_s, run_at_startup=False, unique=True,
                 )
                 for job in JOBS.values()
                 if job.minutes
