@@ -12,14 +12,15 @@ from typing import Any
 
 import yaml
 
-from lanecast.broker import commands, commit, keys, messages, wire
+from lanecast.broker import commands, commit, keys, messages, pictures, wire
 from lanecast.broker.lanes import KINDS, LANES
-from lanecast.broker.tiers import SERVED
+from lanecast.broker.tiers import SERVED, TIERS
 
 SPEC = Path(__file__).parent
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 TAG = "{tag}"
 """Stands for the run's hash tag in addresses: AsyncAPI cannot write literal braces."""
+SHOWN = ("frame", "frame_json", "image", "image_json")
 SAYS = {
     "lifecycle": "What the run is, and what state it is in",
     "control": "What the simulation really does now",
@@ -89,7 +90,12 @@ def _channels() -> dict[str, Any]:
             keys.out("tag", tier), f"Frames of tier {tier}; in the entry's field `data`", ["viewer_frame"],
             {"x-max-entries": commit.FRAMES_KEPT},
         )  # fmt: skip
-    every = [f"viewer_{name}" for name in (*_said(), "frame", "frame_json")] + [f"viewer_{name}" for name in _sent()]
+    for tier in TIERS:
+        channels[f"img_{tier}"] = _stream(
+            keys.image("tag", tier), f"Camera pictures of tier {tier}; in the entry's field `data`", ["viewer_image"],
+            {"x-max-entries": pictures.KEPT},
+        )  # fmt: skip
+    every = [f"viewer_{name}" for name in (*_said(), *SHOWN)] + [f"viewer_{name}" for name in _sent()]
     channels["viewer"] = {
         "address": "/ws",
         "description": "One WebSocket, any number of runs (/ws/RUN: with one from the start); "
@@ -119,8 +125,10 @@ def _operations() -> dict[str, Any]:
     operations["steer"] = _operation("send", "ctl", "A viewer's command goes to the producer")
     for stream in ("critical", *SERVED):
         operations[f"give_{stream}"] = _operation("send", f"out_{stream}", f"A worker gives out {stream}")
+    for tier in TIERS:
+        operations[f"picture_{tier}"] = _operation("send", f"img_{tier}", f"A worker gives out pictures of tier {tier}")
     sent = [f"viewer_{name}" for name in _sent()]
-    said = [f"viewer_{name}" for name in (*_said(), "frame", "frame_json")]
+    said = [f"viewer_{name}" for name in (*_said(), *SHOWN)]
     operations["hear_viewer"] = _operation("receive", "viewer", "A viewer asks for something", sent)
     operations["tell_viewer"] = _operation("send", "viewer", "A gateway tells a viewer", said)
     return operations
@@ -146,11 +154,15 @@ def _messages() -> dict[str, Any]:
     found["ctl_command"] = {
         "name": "command", "title": "A command, as the fields of an entry", "payload": _schema("commands", "entry"),
     }  # fmt: skip
-    for name in (*_said(), "frame", *_sent()):
+    for name in (*_said(), "frame", "image", *_sent()):
         found[f"viewer_{name}"] = {"name": name, "payload": _schema("viewer", name)}
     found["viewer_frame_json"] = {
         "name": "frame", "title": "A frame in lanecast.json.v1", "contentType": "application/json",
         "payload": _schema("viewer", "frame_json"),
+    }  # fmt: skip
+    found["viewer_image_json"] = {
+        "name": "image", "title": "A picture in lanecast.json.v1", "contentType": "application/json",
+        "payload": _schema("viewer", "image_json"),
     }  # fmt: skip
     return found
 

@@ -55,7 +55,8 @@ def meaning_of(payload: payloads.Payload) -> Any:
                     shapes[name] = np.frombuffer(shapes[name]["data"], shapes[name]["dtype"]).tolist()
         return scene
     if isinstance(payload, payloads.Image):
-        return {"camera": payload.camera, "mime": payload.mime, "step": payload.step, "time_s": payload.time_s,
+        shape = {name: getattr(payload, name) for name in ("width", "height", "channels") if payload.channels}
+        return {"camera": payload.camera, "mime": payload.mime, "step": payload.step, "time_s": payload.time_s, **shape,
                 "data": {"hex": payload.data.hex()}}  # fmt: skip
     return {name: getattr(payload, name) for name in payload.__dataclass_fields__}
 
@@ -238,6 +239,9 @@ def _good_entries() -> list[tuple[str, str, Fields]]:
         ("a scene with bounds only", "critical", {"kind": "scene"} | _json({"kind": "plain", "bounds": [0, 0, 1, 1]})),
         ("an image", "low", {"kind": "image"} | _msgpack({
             "camera": "front", "mime": "image/jpeg", "step": 3, "time_s": 0.3, "data": b"\xff\xd8\xff"})),
+        ("a raw image", "low", {"kind": "image"} | _msgpack({
+            "camera": "front", "mime": "image/x-raw", "step": 4, "time_s": 0.4, "width": 2, "height": 2, "channels": 3,
+            "data": bytes(range(12))})),
     ]  # fmt: skip
 
 
@@ -250,6 +254,9 @@ def _bad_entries() -> list[tuple[str, str, Fields]]:
 
     def typed(**columns: Any) -> Fields:
         return frame | _msgpack(_frame({"points": columns}))
+
+    def image(**fields: Any) -> Fields:
+        return {"kind": "image"} | _msgpack({"camera": "front", "time_s": 0.1, **fields})
 
     return [
         ("no kind", "high", empty),
@@ -318,6 +325,12 @@ def _bad_entries() -> list[tuple[str, str, Fields]]:
             **_ROADS, "lines": {"points": [0, 0, 1], "starts": [0]}})),
         ("starts that do not rise", "critical", {"kind": "scene"} | _json({
             **_ROADS, "lines": {"points": [0, 0, 1, 1, 2, 2], "starts": [0, 0]}})),
+        ("an image of unknown form", "low", image(mime="image/gif", data=b"GIF89a")),
+        ("an image without binary", "low", image(mime="image/jpeg", data="abcd")),
+        ("a raw image of another size", "low", image(
+            mime="image/x-raw", width=2, height=2, channels=3, data=bytes(11))),
+        ("a raw image without its width", "low", image(mime="image/x-raw", height=2, channels=3, data=bytes(12))),
+        ("a raw image of two channels", "low", image(mime="image/x-raw", width=2, height=2, channels=2, data=bytes(8))),
     ]  # fmt: skip
 
 

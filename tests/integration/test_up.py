@@ -43,7 +43,7 @@ def up(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 def test_everything_runs_and_the_state_file_names_it(city: System) -> None:
     state = city.state
-    assert sorted(state["children"]) == ["demo", "gateway-1", "valkey", "worker-1"]
+    assert sorted(state["children"]) == ["demo", "gateway-1", "jobs", "valkey", "worker-1"]
     assert all(alive(pid) for pid in state["children"].values())
     city.until(lambda: f"Lanecast is live: {city.url}/#/run/cologne8" in city.log, 5, "the address is printed")
 
@@ -96,7 +96,7 @@ def test_a_second_start_on_the_same_port_says_so_and_starts_nothing(city: System
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("part", ["gateway-1", "worker-1", "valkey"])
+@pytest.mark.parametrize("part", ["gateway-1", "worker-1", "jobs", "valkey"])
 def test_a_killed_part_heals_within_five_seconds_and_time_never_steps_back(city: System, part: str) -> None:
     with watching(city.url, "cologne8") as watcher:
         watcher.more(10, within_s=10)
@@ -160,7 +160,7 @@ def test_ending_it_leaves_nothing_behind_and_the_data_is_there_at_the_next_start
         assert not any(alive(pid) for pid in pids)
         assert not listens(url)
         assert not it.state_file.exists()
-        assert re.findall(r"([a-z0-9-]+) ended\"", it.log) == ["gateway-1", "worker-1", "valkey"]
+        assert re.findall(r"([a-z0-9-]+) ended\"", it.log) == ["jobs", "gateway-1", "worker-1", "valkey"]
         it.start()
         with redis.Redis.from_url(it.redis_url) as client:
             assert client.sismember("lc:runs", "kept")
@@ -186,7 +186,7 @@ def test_when_up_itself_is_killed_nothing_is_left(tmp_path: Path) -> None:
 
 def test_several_gateways_share_a_port_and_one_may_die(tmp_path: Path) -> None:
     with system(tmp_path, "--gateways", "2", "--workers", "2") as it:
-        assert sorted(it.state["children"]) == ["gateway-1", "gateway-2", "valkey", "worker-1", "worker-2"]
+        assert sorted(it.state["children"]) == ["gateway-1", "gateway-2", "jobs", "valkey", "worker-1", "worker-2"]
         pid = it.kill("gateway-1")
         it.until(lambda: it.state["children"].get("gateway-1", pid) != pid, HEALS_S, "it runs again")
         assert listens(it.url)
@@ -194,7 +194,7 @@ def test_several_gateways_share_a_port_and_one_may_die(tmp_path: Path) -> None:
 
 def test_a_given_server_is_used_and_left_alone(redis_url: str, tmp_path: Path) -> None:
     with system(tmp_path, "--redis", redis_url) as it:
-        assert sorted(it.state["children"]) == ["gateway-1", "worker-1"]
+        assert sorted(it.state["children"]) == ["gateway-1", "jobs", "worker-1"]
         assert it.stop() == 0
     with redis.Redis.from_url(redis_url) as client:
         assert client.ping()

@@ -16,7 +16,7 @@ from tests.support.schemas import NAMES, schema
 
 from lanecast.broker import keys
 from lanecast.broker.lanes import KINDS, LANES
-from lanecast.broker.tiers import SERVED
+from lanecast.broker.tiers import SERVED, TIERS
 from lanecast.gateway import inbound
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((SPEC / "asyncapi.yaml").read_text("utf-8"))
@@ -119,6 +119,7 @@ def test_every_message_is_on_a_channel() -> None:
 def test_the_channels_are_the_streams_of_the_code() -> None:
     addresses = {channel["address"].replace("{tag}", "{demo}") for channel in DOCUMENT["channels"].values()}
     streams = {keys.lane("demo", lane) for lane in LANES} | {keys.out("demo", name) for name in ("critical", *SERVED)}
+    streams |= {keys.image("demo", name) for name in TIERS}
     assert addresses == streams | {keys.control("demo"), "/ws"}
     for name, lane in LANES.items():
         channel = DOCUMENT["channels"][f"in_{name}"]

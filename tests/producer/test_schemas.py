@@ -17,6 +17,7 @@ from lanecast.broker.params import PARAM_TYPES
 
 BEYOND = {
     "more than 4 MiB": "bytes are not counted",
+    "a raw image of another size": "sizes are not multiplied",
     "data that is not JSON": "it cannot be decoded",
     "data that is not MessagePack": "it cannot be decoded",
     "MessagePack cut short": "it cannot be decoded",

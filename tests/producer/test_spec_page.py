@@ -16,6 +16,7 @@ from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.lanes import KINDS, LANES
 from lanecast.producer import buffers, listener, publisher
 from lanecast.workers import aggregate, desk, entries, vigil
+from lanecast.workers.images import camera, stage
 from lanecast.workers.limits import DEFAULT
 
 PAGE = (SPEC / "README.md").read_text("utf-8")
@@ -65,12 +66,11 @@ def largest_integer() -> int:
 
 def test_the_limits_are_those_of_the_code() -> None:
     scene = {"bounds": [0, 0, 1, 1]}
-    image = {"camera": "c", "mime": "m", "time_s": 0, "data": b""}
+    image = {"camera": "c", "mime": "image/jpeg", "time_s": 0, "data": b""}
     kinds = {
         longest("lifecycle", lambda text: {"state": "created", "kind": text}),
         longest("scene", lambda text: {"kind": text, **scene}),
     }
-    pictures = {longest("image", lambda text, name=name: image | {name: text}) for name in ("camera", "mime")}  # type: ignore[misc]
     params = {longest("lifecycle", lambda text, name=name: param(**{name: text})) for name in ("unit", "title")}  # type: ignore[misc]
     limits = {
         "`data` of an entry": wire.MAX_DATA_BYTES,
@@ -86,7 +86,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "`title` of a run": longest("lifecycle", lambda text: {"state": "created", "title": text}),
         "`kind` of a run or a scene": kinds.pop(),
         "`type` of events": longest("events", lambda text: {"type": text, "time_s": 0, "items": {}}),
-        "`camera` and `mime` of an image": pictures.pop(),
+        "`camera` of an image": longest("image", lambda text: image | {"camera": text}),
         "`unit` and `title` of a parameter": params.pop(),
         "`error` of a result": longest("result", lambda text: {"command_id": "c", "ok": False, "error": text}),
         "`field` of a result": longest("result", lambda text: {"command_id": "c", "ok": False, "field": text}),
@@ -99,7 +99,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "a run's info as JSON": DEFAULT.info_bytes,
         "commands kept in `ctl`, about": commands.STREAM_KEPT,
     }
-    assert not kinds | pictures | params, "what stands in one row has one limit"
+    assert not kinds | params, "what stands in one row has one limit"
     assert {what: number(limit) for what, (limit,) in table("## Limits").items()} == limits
 
 
@@ -146,6 +146,9 @@ def test_the_counters_are_those_that_workers_count() -> None:
     returned = {cause for source in sources for cause in re.findall(r'(?:return|reason =) "(\w+)"', source)}
     counted |= {f"dropped:{{lane}}:{cause}" for cause in returned}
     counted |= {f"rejected:{{lane}}:{cause}" for cause in ("invalid", "too_large", "internal")}
+    causes = re.findall(r'_drop\("(\w+)"', inspect.getsource(stage))
+    causes += re.findall(r'"(unwatched|overload|rate)"', inspect.getsource(camera.Camera.take))
+    counted |= {f"dropped:low:image_{cause}" for cause in causes} | {"rejected:low:image"}
     named = {first.strip("`").replace("LANE", "{lane}") for first in table("has the run's counters")}
     # Judged frames give their reason first in a pair.
     counted |= {"dropped:{lane}:" + cause for cause in re.findall(r'return "(\w+)", False', sources[1])}

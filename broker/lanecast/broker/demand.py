@@ -21,16 +21,23 @@ STREAM_KEPT: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`viewers` of gateway `node` watch `tier`; `key` asks for a keyframe now."""
+    """`viewers` of gateway `node` watch `tier`; `key` asks for a keyframe now.
+
+    `images`: what is watched are the cameras; frames are asked for apart from them.
+    """
 
     node: str
     tier: str
     viewers: int
     key: bool = False
+    images: bool = False
 
     def to_fields(self) -> dict[str, str | int]:
         """The entry's fields, for `XADD … MAXLEN ~ STREAM_KEPT`."""
-        return {"node": self.node, "tier": self.tier, "viewers": self.viewers, "key": int(self.key)}
+        fields: dict[str, str | int] = {
+            "node": self.node, "tier": self.tier, "viewers": self.viewers, "key": int(self.key),
+        }  # fmt: skip
+        return {**fields, "images": 1} if self.images else fields
 
 
 def from_fields(fields: Mapping[bytes, bytes]) -> Demand:
@@ -45,6 +52,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> Demand:
             fields[b"tier"].decode(),
             int(fields.get(b"viewers", b"1")),
             fields.get(b"key") == b"1",
+            fields.get(b"images") == b"1",
         )
     except (KeyError, ValueError) as error:
         raise InvalidMessage("demand", str(error)) from None

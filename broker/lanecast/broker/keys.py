@@ -20,6 +20,18 @@ WORKERS: Final = "lc:workers"
 GATEWAYS: Final = "lc:gateways"
 """ZSET gateway node -> last heartbeat, Unix ms of the server's clock."""
 
+CAPACITY: Final = "lc:capacity"
+"""STRING: the last capacity report of all runs as JSON."""
+
+JOBS: Final = "lc:jobs"
+"""HASH: job id -> what became of it, as JSON; the newest only."""
+
+JOBS_QUEUE: Final = "lc:jobs:queue"
+"""ZSET of arq: the jobs that wait."""
+
+JOBS_ALIVE: Final = f"{JOBS_QUEUE}:health-check"
+"""STRING with a TTL: a process works through the jobs."""
+
 WORKER_GROUP: Final = "workers"
 """Consumer group of a run's input lanes; its position is the committed cursor of the run's owner."""
 
@@ -48,6 +60,16 @@ def lane(run: str, lane: str) -> str:
 def out(run: str, stream: str) -> str:
     """STREAM: what viewers get; `stream` is a tier's name or `critical`."""
     return f"lc:{{{run}}}:out:{stream}"
+
+
+def image(run: str, tier: str) -> str:
+    """STREAM: camera pictures in the quality of a tier."""
+    return f"lc:{{{run}}}:img:{tier}"
+
+
+def cameras(run: str) -> str:
+    """HASH: camera -> what is known of it, as JSON."""
+    return f"lc:{{{run}}}:cameras"
 
 
 def keyframes(run: str) -> str:
@@ -138,11 +160,12 @@ def of_run(run: str) -> list[str]:
     return [
         *(lane(run, name) for name in LANES),
         *(out(run, name) for name in (*TIERS, "critical")),
+        *(image(run, name) for name in TIERS),
         *(
             key(run)
             for key in (
                 keyframes, demand, control, info, scene, alive, producers, sequences,
-                lease, fence, checkpoint, counts, dead, flow,
+                lease, fence, checkpoint, counts, dead, flow, cameras,
             )
         ),
     ]  # fmt: skip

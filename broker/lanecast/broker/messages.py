@@ -60,6 +60,41 @@ def frame(
     )
 
 
+def image(
+    run: str,
+    tier: str,
+    epoch: str,
+    offset: Offset,
+    camera: str,
+    width: int,
+    height: int,
+    step: int,
+    time_s: float,
+    hops: Mapping[str, float],
+    skipped: int,
+    data: bytes,
+) -> bytes:
+    """A camera picture, a JPEG of `width` by `height` pixels; `skipped` of this camera were left out before it."""
+    return _encoder.encode(
+        {
+            "type": "image",
+            "run": run,
+            "tier": tier,
+            "epoch": epoch,
+            "offset": str(offset),
+            "camera": camera,
+            "mime": "image/jpeg",
+            "width": width,
+            "height": height,
+            "step": step,
+            "time_s": time_s,
+            "hops": hops,
+            "skipped": skipped,
+            "data": data,
+        }
+    )
+
+
 def decode(data: bytes) -> dict[str, Any]:
     """Read a message that was made here."""
     message: dict[str, Any] = _decoder.decode(data)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lanecast.broker import wire
+from lanecast.broker import images, wire
 from lanecast.broker.checks import (
     a_map,
     a_name,
@@ -129,13 +129,16 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One camera picture, still encoded."""
+    """One camera picture as it was sent; `width`, `height` and `channels` are those of a raw one, else 0."""
 
     camera: str
     mime: str
     step: int
     time_s: float
     data: bytes
+    width: int = 0
+    height: int = 0
+    channels: int = 0
 
 
 Payload = Frame | Events | Metrics | Status | Lifecycle | Control | Result | Scene | Image
@@ -305,9 +308,17 @@ def _image(raw: Mapping[str, Any]) -> Image:
     data = raw.get("data")
     if not isinstance(data, bytes):
         raise InvalidMessage("data", "expected binary")
-    return Image(
-        text_at(raw, "camera", 64), text_at(raw, "mime", 64), integer_at(raw, "step", 0), number_at(raw, "time_s"), data
-    )
+    camera, mime = text_at(raw, "camera", 64), text_at(raw, "mime", 64)
+    if not camera:
+        raise InvalidMessage("camera", "expected a name of 1 to 64 characters")
+    if mime not in images.MIMES:
+        raise InvalidMessage("mime", f"{mime!r} is not one of {', '.join(images.MIMES)}")
+    step, time_s = integer_at(raw, "step", 0), number_at(raw, "time_s")
+    if mime != images.RAW:
+        return Image(camera, mime, step, time_s, data)
+    width, height, channels = (integer_at(raw, name) for name in ("width", "height", "channels"))
+    images.check_raw(width, height, channels, len(data))
+    return Image(camera, mime, step, time_s, data, width, height, channels)
 
 
 _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Payload]]] = {

@@ -20,6 +20,7 @@ from lanecast.broker.lanes import Lane
 from lanecast.broker.wire import Message
 from lanecast.gateway import access, ingest, intake
 from lanecast.gateway.access import Identity
+from lanecast.gateway.cameras import Cameras
 from lanecast.gateway.commanding import UnknownRunRefused, carry_out
 from lanecast.gateway.errors import Refused, TokenMissing
 from lanecast.gateway.hub import Hub
@@ -63,6 +64,8 @@ class Api:
         router.get("/metrics")(self.get_metrics)
         router.get("/healthz")(self.get_health)
         router.get("/readyz")(self.get_ready)
+
+        router.include_router(Cameras(hub, self._identify).router)
 
     # --- runs ---
 

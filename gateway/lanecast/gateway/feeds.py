@@ -22,6 +22,7 @@ from lanecast.gateway.snapshot import Entry, read_entry
 from lanecast.gateway.stats import Stats
 
 if TYPE_CHECKING:
+    from lanecast.gateway.picture_feeds import PictureFeed
     from lanecast.gateway.viewer import Viewer
 
 CHUNK: Final = 256
@@ -38,23 +39,27 @@ class Subscription:
         waiting: lossless messages that came before the viewer was let in; None once it is.
         from_seq: number of the first broadcast that continues what the viewer has; NEVER: it needs a keyframe.
         skipped: state frames that it did not get since it last got one.
+        images: it wants camera pictures, too.
         struggled: it has fallen behind since the tier policy last looked.
     """
 
     __slots__ = (
-        "auto", "closed", "decode_ms", "feed", "from_seq", "last", "resume", "skipped", "struggled", "tier",
-        "tier_feed", "viewer", "waiting",
+        "auto", "closed", "decode_ms", "feed", "from_seq", "images", "last", "picture_feed", "resume", "skipped",
+        "struggled", "tier", "tier_feed", "viewer", "waiting",
     )  # fmt: skip
 
     def __init__(
-        self, viewer: Viewer, feed: RunFeed, wanted: str, resume: tuple[str, Offset] | None, now_s: float
-    ) -> None:
+        self, viewer: Viewer, feed: RunFeed, wanted: str, resume: tuple[str, Offset] | None, now_s: float,
+        *, images: bool = True,
+    ) -> None:  # fmt: skip
         self.viewer = viewer
         self.feed = feed
         self.resume = resume
         self.auto = wanted == policy.AUTO
         self.tier = policy.start(wanted, now_s)
         self.tier_feed: TierFeed | None = None
+        self.images = images
+        self.picture_feed: PictureFeed | None = None
         self.last = START
         self.waiting: list[Entry] | None = []
         self.from_seq = NEVER

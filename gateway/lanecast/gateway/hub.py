@@ -26,6 +26,7 @@ from lanecast.broker.tiers import SERVED
 from lanecast.gateway import outbound, policy, snapshot, upkeep
 from lanecast.gateway.channel import Source
 from lanecast.gateway.feeds import Clock, RunFeed, Subscription, TierFeed
+from lanecast.gateway.picture_feeds import PictureFeeds
 from lanecast.gateway.reader import Reader
 from lanecast.gateway.settings import GatewaySettings
 from lanecast.gateway.stats import Stats
@@ -53,7 +54,8 @@ class Hub:
         self.trouble = "not yet connected to Redis"
         self.group = keys.gateway_group(settings.node)
         self._clock = Clock()
-        self._reader = Reader(
+        self.pictures = PictureFeeds(self)
+        self.reader = Reader(
             settings.redis_url, self.client, self.spawn, self._find_places, self._back_online, self._gone_offline
         )
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,7 +64,7 @@ class Hub:
 
     def start(self) -> None:
         """Begin to read; returns at once, whether Redis is there or not."""
-        self._reader.start()
+        self.reader.start()
         self.spawn(upkeep.for_ever(self))
 
     async def stop(self) -> None:
@@ -88,11 +90,14 @@ class Hub:
 
     # --- viewers ---
 
-    def subscribe(self, viewer: Viewer, run: str, wanted: str, resume: tuple[str, Offset] | None) -> None:
+    def subscribe(
+        self, viewer: Viewer, run: str, wanted: str, resume: tuple[str, Offset] | None, *, images: bool = True
+    ) -> None:
         """Let a viewer in, or change the tier of one that is in. The answer, `subscribed`, follows."""
         now_s = time.monotonic()
         sub = viewer.subs.get(run)
         if sub is not None and resume is None:
+            sub.images = images
             sub.auto, sub.tier = wanted == policy.AUTO, policy.start(wanted, now_s)
             if sub.waiting is None and sub.feed.info is not None:
                 self._announce(sub, sub.feed.info, recovered=True)
@@ -103,7 +108,7 @@ class Hub:
         feed = self.feeds.get(run)
         if feed is None:
             feed = self.feeds[run] = RunFeed(run, self.stats, self._begun)
-        sub = Subscription(viewer, feed, wanted, resume, now_s)
+        sub = Subscription(viewer, feed, wanted, resume, now_s, images=images)
         viewer.subs[run] = sub
         feed.subs[sub] = None
         self._admit_later(feed, sub)
@@ -112,6 +117,7 @@ class Hub:
         """Let a viewer out of a run."""
         sub.closed = True
         TierFeed.leave(sub)
+        PictureFeeds.leave(sub)
         sub.feed.subs.pop(sub, None)
         if sub.viewer.subs.get(sub.feed.run) is sub:
             del sub.viewer.subs[sub.feed.run]
@@ -131,6 +137,7 @@ class Hub:
             )
             self.spawn(self._open_tier(feed))
         feed.enter(sub)
+        self.pictures.enter(sub, tier)
 
     def redraw(self, sub: Subscription) -> None:
         """The viewer's chain is broken: draw it again."""
@@ -188,7 +195,7 @@ class Hub:
         if feed.info is None:
             feed.info = seen.info
             feed.cursor = str(seen.last)
-            self._reader.watch(feed)
+            self.reader.watch(feed)
         elif not feed.info.epoch and seen.info.epoch:
             self._begin(feed, seen.info)
         elif feed.info.epoch != seen.info.epoch:
@@ -224,15 +231,17 @@ class Hub:
         feed.info = info
         feed.restarts += 1
         feed.grouped = False
-        self._reader.unwatch(feed)
+        self.reader.unwatch(feed)
         feed.cursor = cursor
-        self._reader.watch(feed)
+        self.reader.watch(feed)
         for tier in feed.tiers.values():
             self.reopen(tier)
+        self.pictures.reopen(feed.run)
         again = [sub for sub in feed.subs if sub.waiting is None]
         for sub in feed.subs:
             sub.waiting = []  # offsets of another epoch mean nothing any more
             TierFeed.leave(sub)
+            PictureFeeds.leave(sub)
         self._admit_later(feed, *again)
 
     async def _begun(self, feed: RunFeed) -> None:
@@ -252,7 +261,7 @@ class Hub:
 
     def reopen(self, tier: TierFeed) -> None:
         """Find the tier's place anew, and draw everybody."""
-        self._reader.unwatch(tier)
+        self.reader.unwatch(tier)
         tier.opened = False
         tier.grouped = False
         self.spawn(self._open_tier(tier))
@@ -273,7 +282,7 @@ class Hub:
         if feed is None or feed.tiers.get(tier.tier) is not tier or tier.opening != attempt:
             return  # closed, or opened anew, in the meantime
         tier.open(cursor, payloads)
-        self._reader.watch(tier)
+        self.reader.watch(tier)
 
     def ask_keyframe(self, tier: TierFeed) -> None:
         """Ask the worker for a keyframe; those who ask soon after one another share the next."""
@@ -316,6 +325,7 @@ class Hub:
                 await self.verify(feed)
                 for tier in feed.tiers.values():
                     self.reopen(tier)
+                self.pictures.reopen(feed.run)
 
     def _back_online(self) -> None:
         if not self.online:
@@ -373,12 +383,12 @@ class Hub:
 
     def close_tier(self, tier: TierFeed) -> None:
         """Nobody watches it."""
-        self._reader.unwatch(tier)
+        self.reader.unwatch(tier)
         del self.feeds[tier.run].tiers[tier.tier]
 
     def close_feed(self, feed: RunFeed) -> None:
         """Nobody wants it."""
-        self._reader.unwatch(feed)
+        self.reader.unwatch(feed)
         del self.feeds[feed.run]
 
     def subscriptions(self) -> list[tuple[str, str, int]]:

@@ -26,11 +26,15 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Watch a run; `resume` is (epoch, offset) of the last lossless message that the viewer has."""
+    """Watch a run; `resume` is (epoch, offset) of the last lossless message that the viewer has.
+
+    `images`: camera pictures, too.
+    """
 
     run: str
     tier: str = AUTO
     resume: tuple[str, Offset] | None = None
+    images: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +126,14 @@ def _subscribe(raw: Mapping[str, Any]) -> Subscribe:
     if tier != AUTO and tier not in SERVED:
         raise InvalidMessage("tier", f"{tier!r:.60} is not one of {', '.join((AUTO, *SERVED))}")
     epoch, offset = raw.get("epoch"), raw.get("offset")
+    images = raw.get("images", True)
+    if not isinstance(images, bool):
+        raise InvalidMessage("images", f"expected true or false, got {images!r:.60}")
     if epoch is None or offset is None:
-        return Subscribe(run, tier)
+        return Subscribe(run, tier, images=images)
     if not isinstance(epoch, str) or len(epoch) > 128:
         raise InvalidMessage("epoch", f"expected the epoch of a `subscribed`, got {epoch!r:.60}")
-    return Subscribe(run, tier, (epoch, offsets.parse(offset)))
+    return Subscribe(run, tier, (epoch, offsets.parse(offset)), images)
 
 
 def _steer(raw: Mapping[str, Any]) -> Steer:

@@ -161,11 +161,11 @@ class Sessions:
         if identity is None or viewer.closing:
             return
         match request:
-            case inbound.Subscribe(run, tier, resume):
+            case inbound.Subscribe(run, tier, resume, images):
                 identity.require(access.WATCH, run)
                 if run not in viewer.subs and len(viewer.subs) >= self._settings.max_runs:
                     raise Refused(f"one connection watches at most {self._settings.max_runs} runs", "run")
-                self._hub.subscribe(viewer, run, tier, resume)
+                self._hub.subscribe(viewer, run, tier, resume, images=images)
             case inbound.Unsubscribe(run):
                 if (sub := viewer.subs.get(run)) is not None:
                     self._hub.unsubscribe(sub)

@@ -23,6 +23,7 @@ class Stats:
         "commands",
         "dropped",
         "frames_out",
+        "images_out",
         "ingested",
         "messages_out",
         "rejected",
@@ -32,6 +33,7 @@ class Stats:
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.frames_out = 0
+        self.images_out = 0
         self.messages_out = 0
         self.bytes_out = 0
         self.ingested: Counter[str] = Counter()
@@ -45,6 +47,7 @@ class Stats:
         return {
             "uptime_s": round(time.monotonic() - self.started, 3),
             "frames_out": self.frames_out,
+            "images_out": self.images_out,
             "messages_out": self.messages_out,
             "bytes_out": self.bytes_out,
             "ingested": dict(self.ingested),
@@ -62,11 +65,15 @@ _HELP: Final = {
     "lanecast_gateway_subscriptions": ("gauge", "Viewers by run and tier."),
     "lanecast_gateway_uptime_seconds": ("gauge", "Age of the process."),
     "lanecast_gateway_frames_total": ("counter", "State frames written to viewers."),
+    "lanecast_gateway_images_total": ("counter", "Camera pictures written to viewers."),
     "lanecast_gateway_messages_total": ("counter", "Lossless messages written to viewers."),
-    "lanecast_gateway_bytes_total": ("counter", "Bytes of state frames and lossless messages written to viewers."),
+    "lanecast_gateway_bytes_total": (
+        "counter",
+        "Bytes of state frames, camera pictures and lossless messages written to viewers.",
+    ),
     "lanecast_gateway_ingested_total": ("counter", "Messages taken by HTTP, by kind."),
     "lanecast_gateway_commands_total": ("counter", "Commands by what became of them."),
-    "lanecast_gateway_dropped_total": ("counter", "State frames not written, by cause."),
+    "lanecast_gateway_dropped_total": ("counter", "State frames and camera pictures not written, by cause."),
     "lanecast_gateway_rejected_total": ("counter", "Requests and messages refused, by cause."),
     "lanecast_gateway_closed_total": ("counter", "Viewer connections closed, by close code."),
     "lanecast_lag_entries": ("gauge", "Entries of a stream that a reader has still to read."),
@@ -87,6 +94,7 @@ def prometheus(
         *(("lanecast_gateway_subscriptions", {"run": run, "tier": tier}, n) for run, tier, n in subscriptions),
         ("lanecast_gateway_uptime_seconds", {}, round(time.monotonic() - stats.started, 3)),
         ("lanecast_gateway_frames_total", {}, stats.frames_out),
+        ("lanecast_gateway_images_total", {}, stats.images_out),
         ("lanecast_gateway_messages_total", {}, stats.messages_out),
         ("lanecast_gateway_bytes_total", {}, stats.bytes_out),
         *(("lanecast_gateway_ingested_total", {"kind": name}, n) for name, n in stats.ingested.items()),

@@ -46,6 +46,7 @@ async def tick(hub: Hub) -> None:
     """Do all of it once."""
     await scripts.run(hub.client, lease.heartbeat(keys.GATEWAYS, hub.node, HEARTBEAT_TTL_MS))
     await _close_idle(hub)
+    await hub.pictures.tick()
     feeds = [feed for feed in hub.feeds.values() if feed.info is not None]
     tiers = [tier for feed in feeds for tier in feed.tiers.values()]
     for tier in tiers:

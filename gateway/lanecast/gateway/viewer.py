@@ -171,6 +171,11 @@ class Viewer(asyncio.Protocol):
         self.paused = False
         self.blocked = self.late
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What was written and has not arrived yet, here and in the kernel."""
+        return self.transport.get_write_buffer_size() + _unacknowledged(self._fd)
+
     def measure(self, now_s: float, budget_s: float) -> None:
         """Look how old what waits is: `late` once something written has not arrived within the budget.
 

@@ -49,6 +49,22 @@ def heartbeat(url: str, members: str, name: Callable[[str], str]) -> Probe:
     return probe
 
 
+def exists(url: str, key: str) -> Probe:
+    """There is such a key."""
+
+    async def probe(_life: str) -> bool:
+        client = connect(url)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return bool(await client.exists(key))
+        except TRANSIENT:
+            return False
+        finally:
+            await client.aclose()
+
+    return probe
+
+
 def http_ok(url: str) -> Probe:
     """A GET is answered with status 200."""
 

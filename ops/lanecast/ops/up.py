@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from lanecast.broker import keys
-from lanecast.broker.connect import address, check_server, connect
+from lanecast.broker.connect import address, check_server, connect, is_cluster
 from lanecast.ops import demos, embedded, ports, probes
 from lanecast.ops.folder import DEFAULT, Folder, State, write_state
 from lanecast.ops.problem import Problem
@@ -112,12 +112,18 @@ async def up(options: Options, report: Report) -> None:
 
 
 def plan(options: Options, redis_url: str) -> list[Part]:
-    """The parts besides the server, in the order in which they start. Pure but for the name of this machine."""
+    """The parts besides the server, in the order in which they start. Pure but for this machine's name and environment.
+
+    On a Cluster jobs are left out unless their queue has a server of its own.
+    """
     common = {"LANECAST_REDIS_URL": redis_url}
     # On a server of its own nobody else has these names; on a shared one they must differ from machine to machine.
     prefix = "" if options.redis is None else f"{_hostname()}-{options.port}-"
     parts = [_worker(f"{prefix}worker-{n}", f"worker-{n}", common) for n in range(1, options.workers + 1)]
     parts += [_gateway(f"{prefix}gateway-{n}", f"gateway-{n}", common, options) for n in range(1, options.gateways + 1)]
+    if not is_cluster(redis_url) or os.environ.get("LANECAST_JOBS_REDIS_URL"):
+        queue = os.environ.get("LANECAST_JOBS_REDIS_URL") or redis_url
+        parts.append(Part("jobs", _command("jobs", "work"), probes.exists(queue, keys.JOBS_ALIVE), lambda _: common))
     if options.demo is not None:
         ready = probes.run_alive(redis_url, demos.run_id(options.demo))
         command = _command("demo", options.demo)

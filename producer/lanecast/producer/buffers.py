@@ -2,7 +2,8 @@
 
 `Replay` keeps the messages of a lossless lane with their numbers until the server has them, and the last ones a while
 longer, so that a server that comes back with less than it had acknowledged gets them again. `Newest` keeps only
-those frames that no newer frame replaces. Both are bounded and safe to use from several threads.
+those frames that no newer frame replaces, `Pictures` the newest picture of each camera. All are bounded and safe to use
+from several threads.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from lanecast.broker.images import MAX_CAMERAS
 from lanecast.broker.wire import Message
 
 MAX_MESSAGES: Final = 100_000
@@ -21,6 +23,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 KEPT_MESSAGES: Final = 10_000
 KEPT_BYTES: Final = 8 * 1024 * 1024
 MAX_FRAMES: Final = 32
+MAX_PICTURE_BYTES: Final = 32 * 1024 * 1024
 
 
 class Replay:
@@ -208,3 +211,48 @@ class Newest:
 
     def _in_order(self) -> Iterable[Outgoing]:
         return [*([self._flying] if self._flying else []), *self._frames]
+
+
+class Pictures:
+    """Camera pictures, the newest of each camera; the cameras take turns.
+
+    At most `MAX_CAMERAS` and `MAX_PICTURE_BYTES` wait; the one that has waited longest goes first.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[str, tuple[bytes, float]] = {}
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, camera: str, data: bytes, t_ms: float) -> int:
+        """Take a picture; returns how many were dropped for it. A camera that waits keeps its turn."""
+        with self._lock:
+            older = self._waiting.get(camera)
+            dropped = int(older is not None)
+            self._bytes += len(data) - (len(older[0]) if older is not None else 0)
+            self._waiting[camera] = (data, t_ms)
+            while len(self._waiting) > 1 and (len(self._waiting) > MAX_CAMERAS or self._bytes > MAX_PICTURE_BYTES):
+                first = next(name for name in self._waiting if name != camera)
+                self._bytes -= len(self._waiting.pop(first)[0])
+                dropped += 1
+            return dropped
+
+    def take(self) -> tuple[bytes, float] | None:
+        """The picture to send next, and when it was published, Unix ms; it is sent once or not at all."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            data, t_ms = self._waiting.pop(next(iter(self._waiting)))
+            self._bytes -= len(data)
+            return data, t_ms
+
+    def clear(self) -> int:
+        """Drop all; returns how many."""
+        with self._lock:
+            dropped = len(self._waiting)
+            self._waiting.clear()
+            self._bytes = 0
+            return dropped

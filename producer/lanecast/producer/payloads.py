@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from lanecast.broker import wire
+from lanecast.broker import images, wire
 from lanecast.broker.checks import a_map, a_name, a_number, kind_of, numbers, strings, text_at
 from lanecast.broker.errors import InvalidMessage, TooLarge
 from lanecast.producer.pack import pack_column, pack_columns, pack_ids, pack_layer
@@ -19,6 +19,8 @@ from lanecast.producer.pack import pack_column, pack_columns, pack_ids, pack_lay
 MAX_LAYERS: Final = 64
 MAX_METRICS: Final = 256
 MAX_TEXT: Final = 4096
+PICTURE_HEAD_BYTES: Final = 512
+"""What a picture's other fields take at most, encoded."""
 LEVELS: Final = ("info", "warning", "error", "complete")
 
 
@@ -90,6 +92,50 @@ def status(level: str, text: str, time_s: float) -> bytes:
     if level not in LEVELS:
         raise InvalidMessage("level", f"{str(level)[:40]!r} is not one of {', '.join(LEVELS)}")
     return wire.encode({"level": level, "text": text_at({"text": text}, "text", MAX_TEXT), "time_s": time_s})
+
+
+def image(camera: str, data: Any, mime: str | None, step: int, time_s: float) -> bytes:
+    """One picture of a camera: encoded bytes, or an array of rows (height, width), (height, width, 3 or 4) of uint8.
+
+    Raises:
+        InvalidMessage: with what is wrong.
+    """
+    payload: dict[str, Any] = {"camera": text_at({"camera": camera}, "camera", 64), "step": step, "time_s": time_s}
+    if not camera:
+        raise InvalidMessage("camera", "expected a name of 1 to 64 characters")
+    if isinstance(data, bytes | bytearray | memoryview):
+        payload["data"] = bytes(data)
+        payload["mime"] = mime = mime or images.sniff(payload["data"])
+        if mime == images.RAW:
+            raise InvalidMessage("mime", "bytes do not tell their shape: hand in a NumPy array for a raw picture")
+        if mime not in images.MIMES:
+            what = f"{mime!r} is not one of" if mime else "cannot be told from the first bytes; name one of"
+            raise InvalidMessage("mime", f"{what} {', '.join(images.MIMES[:-1])}")
+        if images.sniff(payload["data"]) != mime:
+            raise InvalidMessage("data", f"does not begin as {mime} does")
+    else:
+        payload |= _rows(data, mime)
+    if len(payload["data"]) + PICTURE_HEAD_BYTES > wire.MAX_DATA_BYTES:
+        raise TooLarge("data", len(payload["data"]), wire.MAX_DATA_BYTES - PICTURE_HEAD_BYTES, "bytes; send a JPEG")
+    return wire.encode(payload)
+
+
+def _rows(data: Any, mime: str | None) -> dict[str, Any]:
+    shape, dtype = getattr(data, "shape", None), getattr(data, "dtype", None)
+    if shape is None or str(dtype) != "uint8" or len(shape) not in {2, 3}:
+        what = f"an array of {dtype} {shape}" if shape is not None else kind_of(data)
+        raise InvalidMessage("data", f"expected bytes, or an array (height, width[, 3 or 4]) of uint8, got {what}")
+    if mime not in {None, images.RAW}:
+        raise InvalidMessage("mime", f"an array is {images.RAW}, not {mime!r}")
+    height, width, channels = (*shape, 1)[:3]
+    size = int(height) * int(width) * int(channels)
+    images.check_raw(int(width), int(height), int(channels), size)
+    if size + PICTURE_HEAD_BYTES > wire.MAX_DATA_BYTES:
+        raise TooLarge("data", size, wire.MAX_DATA_BYTES - PICTURE_HEAD_BYTES, "bytes; encode it as JPEG, or scale it")
+    return {
+        "mime": images.RAW, "width": int(width), "height": int(height), "channels": int(channels),
+        "data": data.tobytes(),
+    }  # fmt: skip
 
 
 def scene(value: Any) -> bytes:

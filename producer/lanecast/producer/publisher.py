@@ -3,7 +3,8 @@
 Guarantees: `put` and `put_frame` never block and never raise because of Redis. Messages of the lossless lanes arrive
 each once and in order as long as this process lives and their buffers do not overflow: they are numbered, appended by
 the fenced script, and sent again from the number that the server asks for. Of frames the newest arrives: an older one
-that could not be sent in time is dropped and counted. Once a newer producer has taken over, nothing more is sent.
+that could not be sent in time is dropped and counted. Camera pictures are sent last, once each. Once a newer producer
+has taken over, nothing more is sent.
 
 Only this thread uses the connection.
 """
@@ -20,13 +21,13 @@ from typing import Any, Final
 import redis
 import structlog
 
-from lanecast.broker import append, flow, keys, register, scripts
+from lanecast.broker import append, flow, images, keys, register, scripts
 from lanecast.broker.backoff import Backoff
 from lanecast.broker.errors import Fenced, InvalidMessage
 from lanecast.broker.flow import Flow
 from lanecast.broker.lanes import CRITICAL, HIGH, LOW, NORMAL, Lane
 from lanecast.broker.wire import Message, encode
-from lanecast.producer.buffers import Newest, Outgoing, Replay
+from lanecast.producer.buffers import Newest, Outgoing, Pictures, Replay
 from lanecast.producer.link import AWAY, Link
 from lanecast.producer.stats import Counters, Stats
 from lanecast.producer.throttle import Throttle
@@ -91,6 +92,7 @@ class Publisher:
         self._link = Link(url)
         self._lanes = {lane.name: (lane, Replay()) for lane in (CRITICAL, NORMAL)}
         self._frames = Newest()
+        self._pictures = Pictures()
         self._counters = Counters()
         self._full_until: dict[str, float] = {}
         self._reconnects = 0
@@ -139,6 +141,19 @@ class Publisher:
         if self._idle:
             self._wake.set()
 
+    def put_image(self, camera: str, data: bytes) -> None:
+        """Take a picture, which replaces an unsent one of the same camera."""
+        if self.fenced:
+            self._counters.dropped(LOW.name, "fenced")
+            return
+        self._counters.dropped(LOW.name, "superseded", self._pictures.put(camera, data, time.time() * 1000))
+        if self._idle:
+            self._wake.set()
+
+    def left_out(self, lane: str) -> None:
+        """Count a message that was not even made, because the run's flow state sheds its lane."""
+        self._counters.dropped(lane, "flow")
+
     def wait_until_below(self, waiting: int, timeout_s: float | None = None) -> bool:
         """Wait until fewer than `waiting` messages are buffered; False if `timeout_s` was over, or fenced, before."""
         with self._acknowledged:
@@ -158,6 +173,7 @@ class Publisher:
         for name, (_, replay) in self._lanes.items():
             self._counters.dropped(name, "unsent", len(replay))
         self._counters.dropped(HIGH.name, "unsent", len(self._frames))
+        self._counters.dropped(LOW.name, "unsent", self._pictures.clear())
         return left == 0
 
     def stats(self) -> Stats:
@@ -166,10 +182,11 @@ class Publisher:
         gone = self._deadline is not None and not self._thread.is_alive()
         buffered = {name: 0 if gone else len(replay) for name, (_, replay) in self._lanes.items()}
         buffered[HIGH.name] = 0 if gone else len(self._frames)
+        buffered[LOW.name] = 0 if gone else len(self._pictures)
         return Stats(published, dropped, buffered, self._reconnects, self._connected, self.epoch, self.fenced)
 
     def _buffered(self) -> int:
-        return len(self._frames) + sum(len(replay) for _, replay in self._lanes.values())
+        return len(self._frames) + len(self._pictures) + sum(len(replay) for _, replay in self._lanes.values())
 
     def _work(self) -> None:
         while not self._over():
@@ -262,7 +279,8 @@ class Publisher:
         critical, normal = self._lanes[CRITICAL.name], self._lanes[NORMAL.name]
         sent = self._send_lossless(*critical)
         sent = self._send_frame() or sent
-        return self._send_lossless(*normal) or sent
+        sent = self._send_lossless(*normal) or sent
+        return self._send_image() or sent
 
     def _send_lossless(self, lane: Lane, replay: Replay) -> bool:
         now = time.monotonic()
@@ -327,6 +345,33 @@ class Publisher:
         self._tell_waiting()
         return True
 
+    def _send_image(self) -> bool:
+        """Send one picture, once: it is worth less than the time that it would take to find out what became of it."""
+        if self.flow.shed_low:
+            self._counters.dropped(LOW.name, "flow", self._pictures.clear())
+            return False
+        if time.monotonic() < self._full_until.get(LOW.name, 0.0):
+            return False
+        picture = self._pictures.take()
+        if picture is None:
+            return False
+        data, t_ms = picture
+        fields = Message("image", data, "msgpack", t_ms, self._producer).to_fields()
+        kept = images.entries_kept(len(data), LOW.max_entries)
+        try:
+            self._link.client().xadd(keys.lane(self._run, LOW.name), fields, maxlen=kept, approximate=True)
+        except redis.exceptions.OutOfMemoryError:
+            self._counters.dropped(LOW.name, "oom")
+            self._without_memory(LOW)
+            return False
+        except BaseException:
+            self._counters.dropped(LOW.name, "away")
+            raise
+        self._memory_refused = False
+        self._counters.published(LOW.name)
+        self._tell_waiting()
+        return True
+
     def _without_memory(self, lane: Lane) -> None:
         """The server has reached its `maxmemory`: try this lane again later; the critical one is still taken."""
         self._full_until[lane.name] = time.monotonic() + NO_MEMORY_WAIT_S
@@ -388,6 +433,7 @@ class Publisher:
         for name, (_, replay) in self._lanes.items():
             self._counters.dropped(name, "fenced", len(replay))
         self._counters.dropped(HIGH.name, "fenced", len(self._frames))
+        self._counters.dropped(LOW.name, "fenced", self._pictures.clear())
         self._lanes = {name: (lane, Replay()) for name, (lane, _) in self._lanes.items()}
         self._frames = Newest()
         self._tell_waiting()

@@ -19,7 +19,7 @@ from lanecast.broker.checks import a_name
 from lanecast.broker.connect import DEFAULT_URL
 from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.flow import Flow
-from lanecast.broker.lanes import CRITICAL, HIGH, NORMAL
+from lanecast.broker.lanes import CRITICAL, HIGH, LOW, NORMAL
 from lanecast.producer import payloads
 from lanecast.producer.listener import Listener
 from lanecast.producer.params import Param, Value, Values, describe
@@ -219,6 +219,32 @@ class Run:
         self._frames += 1
         self._steering.frame_published()
         self._publisher.put_frame(data, frozenset(layers), partial=partial)
+
+    def image(
+        self, camera: str, data: Any, *, mime: str | None = None, step: int | None = None, time_s: float | None = None
+    ) -> None:
+        """Publish one picture of a camera; of each camera the newest one waits to be sent, an older one is dropped.
+
+        Pictures go last and are the first that is left out: when the run sheds, they are dropped here and counted.
+
+        Args:
+            camera: its name, 1 to 64 characters; a run has at most 16 cameras.
+            data: a JPEG, PNG or WebP as bytes, or a NumPy array of uint8, (height, width) for grey, (height, width, 3)
+                for RGB or (height, width, 4) for RGBA, copied at once. Under 4 MiB: a larger one wants to be a JPEG.
+            mime: of bytes, `image/jpeg`, `image/png` or `image/webp`; default: told from the bytes.
+            step: default: that of the last frame.
+            time_s: simulation seconds; default: that of the last frame.
+
+        Raises:
+            InvalidMessage: with what is wrong.
+        """
+        if self._away(LOW.name):
+            return
+        step = self._step if step is None else payloads.a_step(step)
+        if self._publisher.flow.shed_low:  # before the work of packing it
+            self._publisher.left_out(LOW.name)
+            return
+        self._publisher.put_image(camera, payloads.image(camera, data, mime, step, self._time(time_s)))
 
     def metrics(
         self, values: Mapping[str, SupportsFloat], *, step: int | None = None, time_s: float | None = None

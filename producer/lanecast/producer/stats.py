@@ -14,10 +14,10 @@ class Stats:
     Attributes:
         published: lane -> messages that Redis has acknowledged.
         dropped: `lane:cause` -> messages given up. Causes: `superseded` (a newer frame was there before the older
-            one could be sent), `flow` (skipped, because the run's flow state limits the rate or sheds the lane), `oom`
-            (the server has no memory left), `buffer_full` (the server was away, or nobody read, for too long),
-            `fenced` (a newer producer has taken over), `unsent` (still there when the run had to close), `forked`
-            (asked for by a forked child).
+            one could be sent), `away` (a picture that was under way as the connection was lost), `flow` (skipped,
+            because the run's flow state limits the rate or sheds the lane), `oom` (the server has no memory left),
+            `buffer_full` (the server was away, or nobody read, for too long), `fenced` (a newer producer has taken
+            over), `unsent` (still there when the run had to close), `forked` (asked for by a forked child).
         buffered: lane -> messages waiting now.
         reconnects: how often the connection was lost and came back.
         connected: whether the last exchange with the server went well.

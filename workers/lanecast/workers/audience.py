@@ -16,26 +16,32 @@ class Audience:
 
     def __init__(self) -> None:
         self._until: dict[tuple[str, str], float] = {}
+        self._images: dict[tuple[str, str], float] = {}
 
     def hear(self, demand: Demand, now: float) -> bool:
-        """Take a gateway's word; True if its viewers need a keyframe now, being new or having asked for one."""
-        if demand.tier not in SERVED:
+        """Take a gateway's word; True if its viewers need a keyframe (or the newest pictures) now.
+
+        That is so if they are new, or have asked for it.
+        """
+        if demand.tier not in SERVED and not demand.images:
             return False
+        seats = self._images if demand.images else self._until
         seat = (demand.node, demand.tier)
         if demand.viewers <= 0:
-            self._until.pop(seat, None)
+            seats.pop(seat, None)
             return False
         self.expire(now)
-        new = seat not in self._until
-        if new and len(self._until) >= MAX_NODES:
+        new = seat not in seats
+        if new and len(seats) >= MAX_NODES:
             return False
-        self._until[seat] = now + TTL_S
+        seats[seat] = now + TTL_S
         return new or demand.key
 
     def expire(self, now: float) -> None:
         """Forget who has not repeated its demand in time."""
-        for seat in [seat for seat, until in self._until.items() if until <= now]:
-            del self._until[seat]
+        for seats in (self._until, self._images):
+            for seat in [seat for seat, until in seats.items() if until <= now]:
+                del seats[seat]
 
     @property
     def tiers(self) -> frozenset[str]:
@@ -43,6 +49,11 @@ class Audience:
         return frozenset(tier for _, tier in self._until)
 
     @property
+    def image_tiers(self) -> frozenset[str]:
+        """The tiers in which somebody watches the cameras."""
+        return frozenset(tier for _, tier in self._images)
+
+    @property
     def deadline(self) -> float:
         """When the next demand runs out; infinity if there is none."""
-        return min(self._until.values(), default=float("inf"))
+        return min((*self._until.values(), *self._images.values()), default=float("inf"))

@@ -28,6 +28,8 @@ from lanecast.workers.budget import Budget
 from lanecast.workers.bulletin import Bulletin, doing
 from lanecast.workers.entries import Entry, kept_fields
 from lanecast.workers.grading import Grading
+from lanecast.workers.images.camera import Source
+from lanecast.workers.images.codec import measure
 from lanecast.workers.newest import pick
 from lanecast.workers.plugins import PluginFailed
 from lanecast.workers.processing import Processing
@@ -85,6 +87,8 @@ class Desk:
         self.place = place
         self.vigil = vigil
         self.audience = Audience()
+        self.pictures: list[Source] = []
+        self.fresh_images: set[str] = set()
         self._renderers = renderers
         self._processing = Processing(Pipeline((), Context(run)) if pipeline is None else pipeline, state, bulletin)
         self._run = run
@@ -168,7 +172,10 @@ class Desk:
                 self._count("rejected:demand:invalid")
                 continue
             if self.audience.hear(wanted, now):
-                self._renderers.want_key(wanted.tier)
+                if wanted.images:
+                    self.fresh_images.add(wanted.tier)
+                else:
+                    self._renderers.want_key(wanted.tier)
 
     def look(self, producer: str | None, now: float, now_ms: float) -> None:
         """Take the run's sign of life: who obeys commands now, or None."""
@@ -205,6 +212,18 @@ class Desk:
         if self._grading.take(measure, now, now_ms):
             self._stats.quality[self._run] = self.bulletin.info.quality.level
             self._count(f"quality:{self.bulletin.info.quality.level}")
+
+    def recount(
+        self, counts: Mapping[str, int], failures: Sequence[tuple[str, str]], now: float, now_ms: float
+    ) -> None:
+        """Take what became of pictures: counters, and cameras whose picture could not be decoded, with the problem."""
+        for name, by in counts.items():
+            self._counts[name] += by  # which the pool's own statistics have counted
+        for camera, problem in failures:
+            if self._warnings.take(now):
+                told = f"camera {camera}: a picture could not be shown: {problem[:DEAD_TEXT]}"
+                self.bulletin.status(Status("warning", told, self.state.time_s), now_ms)
+                self._log.warning("picture_refused", camera=camera, reason=problem[:DEAD_TEXT])
 
     def deadline(self) -> float:
         """When there is something to do though nothing has come; infinity if never."""
@@ -347,7 +366,9 @@ class Desk:
             case Status():
                 self.bulletin.status(payload, entry.stamp(message).pub_ms)
             case Image():
-                self._count(f"ignored:{lane}:image")
+                width, height = measure(payload)
+                stamp = entry.stamp(message)
+                self.pictures.append(Source(payload, width, height, stamp.pub_ms, stamp.in_ms))
             case _:
                 pass
 

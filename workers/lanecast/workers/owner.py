@@ -23,11 +23,14 @@ from lanecast.broker.commit import Commit
 from lanecast.broker.errors import Fenced
 from lanecast.broker.lanes import LANES, LOW
 from lanecast.workers import reading
+from lanecast.workers.appetite import Appetite
 from lanecast.workers.bulletin import Bulletin
 from lanecast.workers.desk import Desk
 from lanecast.workers.effort import Effort
 from lanecast.workers.entries import Entry, parse_id
 from lanecast.workers.errors import Damaged, WentBack
+from lanecast.workers.images.pool import Pool
+from lanecast.workers.images.stage import Stage
 from lanecast.workers.labour import Labour
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.priority import Priority
@@ -59,6 +62,7 @@ class Owner:
         client: of Redis; shared.
         run: the run's id.
         epoch: of the lease, just taken.
+        images: makes the pictures of its cameras.
         taken_at: when taking the lease was asked for, seconds of the monotonic clock.
         memory: what this process knows of the run from owning it before.
         process: the worker process, measured for all its runs.
@@ -66,7 +70,7 @@ class Owner:
 
     def __init__(
         self, client: Any, run: str, epoch: int, taken_at: float, settings: WorkerSettings, stats: Stats,
-        outage: Outage, memory: Memory | None = None, process: Process | None = None,
+        outage: Outage, images: Pool, memory: Memory | None = None, process: Process | None = None,
     ) -> None:  # fmt: skip
         self.run = run
         self.epoch = epoch
@@ -74,6 +78,8 @@ class Owner:
         self._settings = settings
         self._stats = stats
         self._outage = outage
+        self._images = images
+        self._stage: Stage | None = None
         self._memory = memory
         self._renewed_at = taken_at
         self._acknowledged = (0, 0)
@@ -87,6 +93,9 @@ class Owner:
         self._priority = Priority()
         self._urgent: asyncio.Task[dict[str, list[Entry]]] | None = None
         self._rest: asyncio.Task[dict[str, list[Entry]]] | None = None
+        self._bulk: asyncio.Task[dict[str, list[Entry]]] | None = None
+        self._rest_has_low = False
+        self._appetite = Appetite()
         self._demand_cursor = "0-0"
         self._tick_at = -math.inf
         self._look_at = -math.inf
@@ -140,6 +149,8 @@ class Owner:
             await self._leave(self._desk)
         finally:
             await self._stop_reading()
+            if self._stage is not None:
+                await self._stage.close()
 
     async def _take_over(self) -> Desk:
         found = await self._patiently(lambda: take_over(self._client, self.run, self.epoch, self._memory))
@@ -149,6 +160,8 @@ class Owner:
         bulletin = Bulletin(found.info, self.epoch, found.critical)
         if found.fresh:
             bulletin.announce(found.now_ms)
+        self._stage = self._images.open(self._client, self.run, self.epoch, found.info.epoch)
+        self._appetite = Appetite(await self._patiently(lambda: reading.size_of_last(self._client, self.run, LOW.name)))
         self._stats.add("takeovers")
         self._log.info("run_taken", step=found.state.step, fresh=found.fresh)
         renderers = Renderers(self.epoch, self._settings.keyframe_s, found.state.version)
@@ -175,6 +188,7 @@ class Owner:
                 await self._weigh(desk)
             await self._handle(desk)
             now = time.monotonic()
+            self._show(desk, now)
             commit = await self._finishing.do(partial(desk.finish, now, self._now_ms(now)))
             if commit is not None:
                 self._strain.rendered(self._finishing.last_s)
@@ -189,11 +203,11 @@ class Owner:
         now = time.monotonic()
         self._start_reading(desk, now)
         deadline = min(desk.deadline(), self._look_at)
-        if self._rest is None:
+        if self._rest is None or self._low_is_unread():
             deadline = min(deadline, self._tick_at)
         if any(entries and not desk.waits(lane, now) for lane, entries in self._hand.items()):
             deadline = now  # what is in hand was kept waiting by a higher lane only
-        reads = {task for task in (self._urgent, self._rest) if task is not None}
+        reads = {task for task in (self._urgent, self._rest, self._bulk) if task is not None}
         if deadline > now and not any(task.done() for task in reads):
             waking = asyncio.ensure_future(self._wake.wait())
             try:
@@ -216,12 +230,24 @@ class Owner:
                 for lane, cursor in cursors.items()
                 if lane != "critical" and not self._hand.get(lane)
             }
+            if self._bulk is not None or not self._appetite.hearty:
+                wanted.pop(keys.lane(self.run, LOW.name), None)
             if wanted:
+                self._rest_has_low = keys.lane(self.run, LOW.name) in wanted
                 self._rest = asyncio.ensure_future(reading.wait(self._client, wanted))
+        if now >= self._tick_at and self._low_is_unread():
+            # Large entries are read few at a time, by a read of their own that delays no other lane.
+            reading_low = {keys.lane(self.run, LOW.name): cursors[LOW.name]}
+            self._bulk = asyncio.ensure_future(reading.wait(self._client, reading_low, self._appetite.count))
+
+    def _low_is_unread(self) -> bool:
+        """Whether the lane `low` needs a read of its own, and has none."""
+        read = self._bulk is not None or (self._rest is not None and self._rest_has_low)
+        return not read and not self._hand.get(LOW.name) and (self._rest is not None or not self._appetite.hearty)
 
     async def _gather(self, desk: Desk) -> None:
         """Take what the reads have brought into the hand."""
-        for name in ("_urgent", "_rest"):
+        for name in ("_urgent", "_rest", "_bulk"):
             task: asyncio.Task[dict[str, list[Entry]]] | None = getattr(self, name)
             if task is None or not task.done():
                 continue
@@ -235,6 +261,8 @@ class Owner:
                 entries = got.get(keys.lane(self.run, lane))
                 if entries:
                     self._hand[lane] = entries
+                    if lane == LOW.name:
+                        self._appetite.eat(entries)
                     if len(entries) >= reading.BATCH:
                         self._full.add(lane)
 
@@ -269,6 +297,18 @@ class Owner:
             # A run that takes long for a round leaves as long to its neighbours.
             round_s = self._taking.usual_s + self._finishing.usual_s if self._stats.runs > 1 else 0.0
             self._tick_at = time.monotonic() + (0 if backlog else max(round_s, self._settings.tick_ms / 1000))
+
+    def _show(self, desk: Desk, now: float) -> None:
+        """Hand what has come of cameras to the stage, and who watches them."""
+        if self._stage is None:
+            return
+        sources, desk.pictures = desk.pictures, []
+        fresh, desk.fresh_images = desk.fresh_images, set()
+        self._stage.take(sources, desk.audience.image_tiers, now)
+        for tier in fresh:
+            self._stage.again(tier)
+        failures, self._stage.failures = self._stage.failures, []
+        desk.recount(self._stage.collect(), failures, now, self._now_ms(now))
 
     async def _skip_to_newest(self, desk: Desk, entries: list[Entry]) -> list[Entry]:
         """The lane holds more than a batch: leave out what is between the batch and the newest few."""
@@ -405,8 +445,8 @@ class Owner:
                 desk.rewind(lane, fitting)
 
     async def _stop_reading(self) -> None:
-        reads = [task for task in (self._urgent, self._rest) if task is not None]
-        self._urgent = self._rest = None
+        reads = [task for task in (self._urgent, self._rest, self._bulk) if task is not None]
+        self._urgent = self._rest = self._bulk = None
         await tasks.cancel(*reads)
 
     def _set_clock(self, server_ms: float, now: float) -> None:

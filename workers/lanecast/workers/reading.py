@@ -63,9 +63,9 @@ async def survey(client: Any, run: str) -> Survey:
     )
 
 
-async def wait(client: Any, cursors: Mapping[str, str]) -> dict[str, list[Entry]]:
-    """Entries behind the cursors (key -> id) by key, at most `BATCH` each; waits up to `BLOCK_MS` for the first."""
-    reply = await client.xread(dict(cursors), count=BATCH, block=BLOCK_MS)
+async def wait(client: Any, cursors: Mapping[str, str], count: int = BATCH) -> dict[str, list[Entry]]:
+    """Entries behind the cursors (key -> id) by key, at most `count` each; waits up to `BLOCK_MS` for the first."""
+    reply = await client.xread(dict(cursors), count=count, block=BLOCK_MS)
     return {key.decode(): read_reply(rows) for key, rows in reply}
 
 
@@ -77,6 +77,12 @@ async def newest(client: Any, run: str, lane: str, behind: str) -> tuple[int, li
         Entry(entry_id.decode(), dict(zip(words[::2], words[1::2], strict=True))) for entry_id, words in reversed(rows)
     ]
     return int(added), entries
+
+
+async def size_of_last(client: Any, run: str, lane: str) -> int:
+    """Bytes of the newest entry's data; 0 if there is none."""
+    rows = await client.xrevrange(keys.lane(run, lane), count=1)
+    return len(rows[0][1].get(b"data", b"")) if rows else 0
 
 
 async def between(client: Any, run: str, lane: str, after: str, to: str) -> list[Entry]:

@@ -34,6 +34,8 @@ class WorkerSettings(BaseSettings):
         preset: limits of quality: `high-performance` or `high-capacity`. See docs/tuning.md.
         memory_mb: what this process may hold, MiB; 0 means what its container says.
         worker_metrics_port: where `GET /metrics` is answered; 0 means nowhere.
+        image_threads: threads that make camera pictures; default: one less than cores, 1 to 4.
+        image_bytes: what camera pictures that wait may take, all runs together.
         log_level: `debug`, `info`, `warning` or `error`.
     """
 
@@ -51,4 +53,24 @@ class WorkerSettings(BaseSettings):
     preset: Literal["high-performance", "high-capacity"] = "high-performance"
     memory_mb: float = Field(default=0.0, ge=0)
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
+    image_threads: int = Field(default_factory=lambda: max(1, min(4, len(os.sched_getaffinity(0)) - 1)), ge=1, le=64)
+    image_bytes: int = Field(default=128 * 1024 * 1024, ge=1)
+    log_level: str = "info"
+
+
+class JobsSettings(BaseSettings):
+    """What the process that works through jobs may be told.
+
+    Attributes:
+        redis_url: where the runs are; see `lanecast.broker.connect`.
+        jobs_redis_url: where the queue of jobs is; default: with the runs. On a Cluster it has to be another server.
+        jobs_alive_s: how often the process says that it is alive.
+        log_level: `debug`, `info`, `warning` or `error`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LANECAST_", extra="ignore")
+
+    redis_url: str = Field(default=DEFAULT_URL, repr=False)
+    jobs_redis_url: str | None = Field(default=None, repr=False)
+    jobs_alive_s: float = Field(default=5.0, gt=0)
     log_level: str = "info"

@@ -8,18 +8,23 @@ from typing import Final
 
 NAMES: Final = (
     "messages", "rejected", "dropped", "frames", "frame_bytes", "lossless", "commits", "commit_ms",
-    "takeovers", "fenced", "restarts", "outages", "reaped",
+    "takeovers", "fenced", "restarts", "outages", "reaped", "images", "image_bytes", "image_ms",
 )  # fmt: skip
 
 
 class Stats:
-    """Counters of one process, and gauges: `runs` that it owns now, and `quality`, run -> level where it changed."""
+    """Counters of one process.
+
+    `runs`, `quality` and `images_level` are gauges: how many it owns now, run -> level where it changed, and of how many
+    of the best tiers it has no time to make pictures.
+    """
 
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
         self._lock = threading.Lock()
         self.runs = 0
         self.quality: dict[str, int] = {}
+        self.images_level = 0
         self._told: Counter[str] = Counter()
 
     def add(self, name: str, by: int = 1) -> None:

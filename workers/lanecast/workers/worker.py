@@ -21,6 +21,7 @@ from lanecast.broker.errors import Fenced
 from lanecast.broker.gateways import Reaper
 from lanecast.workers import gauges
 from lanecast.workers.errors import Damaged, WentBack
+from lanecast.workers.images.pool import Pool
 from lanecast.workers.outage import Outage, backoff, is_transient
 from lanecast.workers.owner import Owner
 from lanecast.workers.settings import WorkerSettings
@@ -55,6 +56,7 @@ class Worker:
         self._settings = settings
         self._outage = Outage(self.stats)
         self._process = Process(settings.memory_mb)
+        self._images = Pool(settings.image_threads, self.stats, settings.image_bytes)
         self._owners: dict[str, Owner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._memories: dict[str, Memory] = {}
@@ -86,6 +88,7 @@ class Worker:
         await tasks.cancel(stopped, *background)
         for task in done - {stopped}:
             task.result()  # a background task never ends by itself: say why it did
+        await self._images.close()
         self._log.info("worker_stopped")
 
     async def _rounds(self) -> None:
@@ -135,6 +138,7 @@ class Worker:
             self._settings,
             self.stats,
             self._outage,
+            self._images,
             self._memories.pop(run, None),
             self._process,
         )

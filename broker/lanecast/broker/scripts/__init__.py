@@ -55,6 +55,8 @@ GAUGE: Final = load(__name__, "gauge")
 LIVING: Final = load(__name__, "living")
 DEAD: Final = load(__name__, "dead")
 DEMAND: Final = load(__name__, "demand")
+CLOCK: Final = load(__name__, "clock")
+PICTURE: Final = load(__name__, "picture")
 
 
 def run_sync(client: Any, call: Call) -> Any:
