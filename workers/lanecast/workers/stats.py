@@ -15,8 +15,8 @@ NAMES: Final = (
 class Stats:
     """Counters of one process.
 
-    `runs`, `quality` and `images_level` are gauges: how many it owns now, run -> level where it changed, and of how many
-    of the best tiers it has no time to make pictures.
+    `runs`, `quality` and `images_level` are gauges: how many it owns now, run -> level where it changed, and of how
+    many of the best tiers it has no time to make pictures.
     """
 
     def __init__(self) -> None:
