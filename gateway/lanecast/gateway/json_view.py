@@ -14,6 +14,7 @@ from lanecast.broker import messages
 from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.rendition import LayerView, View
 from lanecast.gateway import outbound
+from lanecast.gateway.layer_filter import Layers
 
 
 class JsonView:
@@ -30,8 +31,8 @@ class JsonView:
             self._view = View()
             return False
 
-    def framed(self) -> bytes | None:
-        """The state as one WebSocket text frame; None before the first keyframe."""
+    def framed(self, layers: Layers | None = None) -> bytes | None:
+        """The state (of these layers only) as one WebSocket text frame; None before the first keyframe."""
         frame = self._view.frame
         if not frame or self._view.offset is None:
             return None
@@ -39,7 +40,9 @@ class JsonView:
             **frame,
             "key": True,
             "prev": None,
-            "layers": {name: _layer(layer) for name, layer in self._view.layers.items()},
+            "layers": {
+                name: _layer(layer) for name, layer in self._view.layers.items() if layers is None or name in layers
+            },
             "metrics": self._view.metrics,
         }
         return outbound.encode(message, text=True)

@@ -19,6 +19,7 @@ class Stats:
 
     __slots__ = (
         "bytes_out",
+        "changed",
         "closed",
         "commands",
         "dropped",
@@ -39,6 +40,7 @@ class Stats:
         self.dropped: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
+        self.changed: Counter[str] = Counter()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -52,6 +54,7 @@ class Stats:
             "dropped": dict(self.dropped),
             "rejected": dict(self.rejected),
             "closed": dict(self.closed),
+            "changed": dict(self.changed),
         }
 
 
@@ -69,6 +72,7 @@ _HELP: Final = {
     "lanecast_gateway_dropped_total": ("counter", "State frames not written, by cause."),
     "lanecast_gateway_rejected_total": ("counter", "Requests and messages refused, by cause."),
     "lanecast_gateway_closed_total": ("counter", "Viewer connections closed, by close code."),
+    "lanecast_gateway_tier_changes_total": ("counter", "Changes of tier by the policy, up and down."),
     "lanecast_lag_entries": ("gauge", "Entries of a stream that a reader has still to read."),
     "lanecast_lag_seconds": ("gauge", "How long the oldest of them has been waiting."),
 }
@@ -94,6 +98,7 @@ def prometheus(
         *(("lanecast_gateway_dropped_total", {"cause": name}, n) for name, n in stats.dropped.items()),
         *(("lanecast_gateway_rejected_total", {"cause": name}, n) for name, n in stats.rejected.items()),
         *(("lanecast_gateway_closed_total", {"code": name}, n) for name, n in stats.closed.items()),
+        *(("lanecast_gateway_tier_changes_total", {"to": name}, n) for name, n in stats.changed.items()),
         *(("lanecast_lag_entries", labels, row.entries) for labels, row in readers),
         *(("lanecast_lag_seconds", labels, round(row.age_s, 3)) for labels, row in readers),
     ]
