@@ -17,7 +17,7 @@ from starlette.responses import Response
 from lanecast.broker import keys
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage
-from lanecast.gateway import handover, outbound
+from lanecast.gateway import docs_page, handover, outbound
 from lanecast.gateway.api import Api, error_response, identify
 from lanecast.gateway.commanding import Unanswered
 from lanecast.gateway.dashboard import Dashboard
@@ -48,17 +48,20 @@ def build(settings: GatewaySettings) -> FastAPI:
         yield
         await hub.stop()
 
-    app = FastAPI(title="Lanecast gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Lanecast gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+    )
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type"],
         )
     app.add_middleware(Gate, settings=settings, stats=stats)
     _handle_errors(app, stats)
     _add_sockets(app, settings)
+    docs_page.add(app)
     return app
 
 

@@ -53,7 +53,7 @@ class Hub:
         self.feeds: dict[str, RunFeed] = {}
         self.viewers: dict[Viewer, None] = {}
         self.online = False
-        self._freshness_s = settings.freshness_ms / 1000
+        self.freshness_s = settings.freshness_ms / 1000
         self._lost = False
         self.trouble = "not yet connected to Redis"
         self.group = keys.gateway_group(settings.node)
@@ -156,7 +156,7 @@ class Hub:
         feed = run_feed.tiers.get(tier)
         if feed is None:
             feed = run_feed.tiers[tier] = TierFeed(
-                run_feed.run, tier, self._clock, self.stats, self.ask_keyframe, self._freshness_s
+                run_feed.run, tier, self._clock, self.stats, self.ask_keyframe, self.freshness_s
             )
             self.spawn(self._open_tier(feed))
         return feed
@@ -292,7 +292,7 @@ class Hub:
         attempt = tier.opening
         self.demand(tier, key=False)
         try:
-            cursor, payloads = await snapshot.chain(self.client, tier.run, tier.tier, self._freshness_s * 1000)
+            cursor, payloads = await snapshot.chain(self.client, tier.run, tier.tier, self.freshness_s * 1000)
         except TRANSIENT:
             return
         except redis.ResponseError as error:

@@ -33,10 +33,15 @@ class JsonView:
 
     def framed(self, layers: Layers | None = None) -> bytes | None:
         """The state (of these layers only) as one WebSocket text frame; None before the first keyframe."""
+        message = self.state(layers)
+        return None if message is None else outbound.encode(message, text=True)
+
+    def state(self, layers: Layers | None = None) -> dict[str, Any] | None:
+        """The state (of these layers only) as a complete frame, columns as lists; None before the first keyframe."""
         frame = self._view.frame
         if not frame or self._view.offset is None:
             return None
-        message: dict[str, Any] = {
+        return {
             **frame,
             "key": True,
             "prev": None,
@@ -45,7 +50,6 @@ class JsonView:
             },
             "metrics": self._view.metrics,
         }
-        return outbound.encode(message, text=True)
 
 
 def _layer(layer: LayerView) -> dict[str, list[Any]]:

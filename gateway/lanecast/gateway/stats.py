@@ -18,6 +18,8 @@ class Stats:
     """What happened since this process started; only ever rises."""
 
     __slots__ = (
+        "_asked",
+        "_per_s",
         "bytes_out",
         "changed",
         "closed",
@@ -41,6 +43,20 @@ class Stats:
         self.rejected: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
+        self._asked = (self.started, (0, 0, 0))
+        self._per_s = {"frames_out": 0.0, "messages_out": 0.0, "bytes_out": 0.0}
+
+    def rates(self, now_s: float) -> dict[str, float]:
+        """What was sent per second since the last call that was at least a second before."""
+        then_s, then = self._asked
+        gone_s = max(1e-3, now_s - then_s)
+        now = (self.frames_out, self.messages_out, self.bytes_out)
+        if gone_s >= 1.0:
+            self._asked = (now_s, now)
+            names = ("frames_out", "messages_out", "bytes_out")
+            per_s = (round((new - old) / gone_s, 1) for new, old in zip(now, then, strict=True))
+            self._per_s = dict(zip(names, per_s, strict=True))
+        return self._per_s
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""

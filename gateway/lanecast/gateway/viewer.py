@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
 import math
 import random
 import socket
@@ -36,6 +37,9 @@ RELEASE: Final = 0.3
 """Of the window of its link, how much may still wait when frames come again."""
 BURST: Final = 5.0
 """Seconds' worth of messages that may come at once."""
+
+
+_numbers = itertools.count(1)
 
 
 class Owner(Protocol):
@@ -70,6 +74,7 @@ class Viewer(asyncio.Protocol):
         budget_s: how old what it is sent may get.
         waiting_bytes: sent and not acknowledged, at the last look.
         rtt_s: of the last WebSocket ping; 0 until one was answered.
+        number: names it among the viewers of this node.
         drops: state frames that it was not sent.
         link, probe: what is known of its link, while somebody looks closely; see `tuner`.
     """
@@ -77,8 +82,8 @@ class Viewer(asyncio.Protocol):
     __slots__ = (
         "_allowance", "_allowed_at", "_fd", "_mark_at", "_mark_bytes", "_owner", "_parser", "_timer", "address",
         "blocked", "budget_s", "closing", "connections", "denied", "drops", "identity", "late", "link", "mistakes",
-        "opened_s", "padded_s", "paused", "probe", "probed_s", "protocol", "rtt_s", "seen", "sent_bytes", "start_run",
-        "subs", "text", "transport", "under_way", "waiting_bytes", "write",
+        "number", "opened_s", "padded_s", "paused", "probe", "probed_s", "protocol", "rtt_s", "seen", "sent_bytes",
+        "start_run", "subs", "text", "transport", "under_way", "waiting_bytes", "write",
     )  # fmt: skip
 
     def __init__(
@@ -107,6 +112,7 @@ class Viewer(asyncio.Protocol):
         self.rtt_s = 0.0
         self.drops = 0
         self.opened_s = time.monotonic()
+        self.number = str(next(_numbers))
         self.link: Link | None = None
         self.probe: Probe | None = None
         self.probed_s = -math.inf
