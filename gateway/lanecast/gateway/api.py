@@ -52,7 +52,7 @@ class Api:
     def __init__(self, settings: GatewaySettings, hub: Hub) -> None:
         self._settings = settings
         self._hub = hub
-        self._throttle = Throttle(settings.ingest_per_s, settings.ingest_per_producer_s)
+        self._throttle = self.throttle = Throttle(settings.ingest_per_s, settings.ingest_per_producer_s)
         self.router = router = APIRouter(responses=models.ERRORS)
         ok, takes = models.ok, models.body
         router.get("/api/runs", responses=ok(models.Runs))(self.list_runs)
