@@ -12,6 +12,7 @@ BENCHES: Final = {
     "append": "small messages a second through the fenced append",
     "publish": "what publishing costs the simulation's thread",
     "throttle": "whether a viewer whose link narrows is given what fits through it",
+    "fuzz": "whether generated frames, valid and broken, harm a gateway",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""
