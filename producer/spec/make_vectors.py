@@ -21,7 +21,7 @@ from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.offsets import Offset
 from lanecast.broker.payloads import Layer
 from lanecast.broker.rendition import Chain, LayerState, View
-from lanecast.broker.tiers import TIERS
+from lanecast.broker.tiers import SERVED, TIERS
 
 FOLDER = Path(__file__).parent / "vectors"
 
@@ -65,10 +65,12 @@ def view_of(view: View) -> dict[str, Any]:
     return {
         "offset": view.offset,
         "metrics": dict(view.metrics),
+        "left_out": list(view.left_out),
         "layers": {
             name: {
                 "id": layer.ids.tolist(),
                 "names": None if layer.names is None else list(layer.names),
+                "lod": None if layer.cell is None else {"cell": layer.cell},
                 "columns": {column: layer.column(column).to_list() for column in layer.columns},
             }
             for name, layer in view.layers.items()
@@ -113,7 +115,12 @@ def bad() -> list[dict[str, Any]]:
 
 def renditions() -> list[dict[str, Any]]:
     """Frames as viewers get them, and what a view has after each."""
-    return [_chain(tier) for tier in ("low", "high", "ultra")]
+    chains = [_chain(f"tier {tier}", tier, _states()) for tier in SERVED]
+    crowds = _crowds()
+    small = [({"few": layers["few"], **_bulk(layers)}, metrics, restart) for layers, metrics, restart in crowds]
+    chains.append(_chain("tier ultra_low, what it shows", "ultra_low", crowds))
+    chains.append(_chain("tier low, what it shows", "low", small[:5]))
+    return chains
 
 
 def files() -> dict[str, str]:
@@ -314,13 +321,16 @@ def _bad_entries() -> list[tuple[str, str, Fields]]:
     ]  # fmt: skip
 
 
-def _chain(name: str) -> dict[str, Any]:
-    """A run of frames with everything that can happen to a layer."""
+States = list[tuple[dict[str, LayerState], dict[str, float], bool]]
+
+
+def _chain(title: str, name: str, states: States) -> dict[str, Any]:
+    """A chain of one tier that shows one state after another."""
     tier = TIERS[name]
     chain, view = Chain(tier), View()
     frames = []
     prev: Offset | None = None
-    for n, (layers, metrics, restart) in enumerate(_states(), 1):
+    for n, (layers, metrics, restart) in enumerate(states, 1):
         parts = None if restart else chain.delta(layers, metrics)
         key = parts is None
         parts = chain.keyframe(layers, metrics) if parts is None else parts
@@ -338,10 +348,11 @@ def _chain(name: str) -> dict[str, Any]:
         if not view.apply(messages.decode(data)):
             raise SystemExit(f"frame {n} of {name} was not applied")
         frames.append({"message": data.hex(), "applied": True, "view": view_of(view)})
-    return {"name": f"tier {name}", "tier": name, "frames": frames}
+    return {"name": title, "tier": name, "frames": frames}
 
 
-def _states() -> list[tuple[dict[str, LayerState], dict[str, float], bool]]:
+def _states() -> States:
+    """Everything that can happen to a layer."""
     rng = np.random.default_rng(7)
     x, y = rng.random(6) * 100 + 10_000, rng.random(6) * 100
     angle, speed = np.asarray([359.0, 1, 90, 180, 270, 45]), rng.random(6) * 14
@@ -349,7 +360,7 @@ def _states() -> list[tuple[dict[str, LayerState], dict[str, float], bool]]:
     codes, kinds = np.asarray([0, 1, 0, 1, 0, 0], np.uint32), ["car", "bus"]
     light_ids, names = np.asarray([1, 2, 3], np.uint32), ["n:0", "n:1", "n:2"]
     lights, letters = np.asarray([0, 0, 1], np.uint32), ["r", "G"]
-    states: list[tuple[dict[str, LayerState], dict[str, float], bool]] = []
+    states: States = []
 
     def push(restart: bool = False, **metrics: float) -> None:
         cars = LayerState(
@@ -398,6 +409,45 @@ def _states() -> list[tuple[dict[str, LayerState], dict[str, float], bool]]:
     x, y, angle, speed = np.asarray([10_001.0]), np.asarray([1.0]), np.asarray([10.0]), np.asarray([2.0])
     push(running=1, mean=2)
     return states
+
+
+def _crowds() -> States:
+    """Layers that the lower tiers show otherwise, or not at all: a crowd, forces, a path. The crowd moves, and goes."""
+    rng = np.random.default_rng(11)
+    n = 420
+    x, y = np.floor(rng.random(n) * 12) * 10 - 60, np.floor(rng.random(n) * 9) * 10 + 5_000
+    speed, ids = rng.random(n) * 10, np.arange(n, dtype=np.uint32)
+    small = LayerState(
+        np.asarray([1, 2], np.uint32), {"x": Column(np.asarray([0.0, 5.0])), "y": Column(np.asarray([1.0, 2.0]))}
+    )
+    forces = LayerState(small.ids, {**small.columns, "fx": Column(np.ones(2)), "fy": Column(np.zeros(2))})
+    path = LayerState(small.ids, {**small.columns, "path": Column(np.asarray([7, 7], np.int32))})
+    states: States = []
+
+    def push(many: int, **more: LayerState) -> None:
+        columns = {"x": x, "y": y, "angle": speed * 30, "speed": speed, "length": speed + 2}
+        crowd = LayerState(
+            ids[:many],
+            {name: Column(values[:many].astype(np.float64)) for name, values in columns.items()}
+            | {"type": Column(np.zeros(many, np.uint32), ["car"])},
+        )
+        states.append(({"crowd": crowd, "few": small, **more}, {"n": float(many)}, not states))
+
+    push(n, forces=forces, path=path)
+    x, speed = x + 4, speed + 0.5  # some come into the next cell
+    push(n, forces=forces, path=path)
+    push(n, forces=forces, path=path)  # nothing happens
+    push(n, path=path)  # the forces end
+    push(n - 60, path=path)  # some leave: few, but still cells
+    x = np.floor(x / 40) * 40  # they come together, and the cells become smaller
+    y = np.floor(y / 40) * 40
+    push(n, path=path)
+    push(10, path=path)  # so few that they are shown one by one
+    return states
+
+
+def _bulk(layers: Mapping[str, LayerState]) -> dict[str, LayerState]:
+    return {name: layers[name] for name in ("forces", "path") if name in layers}
 
 
 def main() -> int:

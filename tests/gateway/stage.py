@@ -31,6 +31,8 @@ from lanecast.broker.rendition import Chain, LayerState
 
 SECRET = "0123456789abcdef0123456789abcdef-test"
 WAIT_S = 10.0
+BEST = tiers.SERVED[-1]
+"""The tier of those who did not ask for one."""
 
 
 class RunOwner:
@@ -86,7 +88,7 @@ class RunOwner:
         await self._make(commit)
         return offset
 
-    async def frame(self, tier: str = "high", *, key: bool = False) -> Offset:
+    async def frame(self, tier: str = BEST, *, key: bool = False) -> Offset:
         """The next step's frame of one tier; its payload is in `frames`."""
         self._step += 1
         commit = await self._commit()

@@ -62,7 +62,7 @@ def test_what_a_viewer_may_send(message: Any, request_: Request) -> None:
         ({"type": "auth", "token": 5}, "token"),
         ({"type": "subscribe", "run": "a" * 65}, "run"),
         ({"type": "subscribe", "run": "a", "tier": ["low"]}, "tier"),
-        ({"type": "subscribe", "run": "a", "tier": "ultra"}, "tier"),
+        ({"type": "subscribe", "run": "a", "tier": "best"}, "tier"),
         ({"type": "subscribe", "run": "a", "epoch": 3, "offset": "1-1"}, "epoch"),
         ({"type": "subscribe", "run": "a", "epoch": "e", "offset": 5}, "offset"),
         ({"type": "subscribe", "run": "a", "epoch": "e", "offset": "-1-2"}, "offset"),

@@ -82,7 +82,7 @@ def test_every_message_of_a_gateways_own_fits(message: dict[str, Any]) -> None:
         ({"type": "subscribe", "run": "a", "tier": "low", "epoch": "e", "offset": "3-120"}, True),
         ({"type": "subscribe", "run": "a", "tier": None, "epoch": None, "offset": None}, True),
         ({"type": "subscribe", "run": "a b"}, False),
-        ({"type": "subscribe", "run": "a", "tier": "ultra"}, False),
+        ({"type": "subscribe", "run": "a", "tier": "best"}, False),
         ({"type": "subscribe", "run": "a", "epoch": "e", "offset": "3"}, False),
         ({"type": "subscribe", "run": "a", "layers": ["cars"], "freshness_ms": 250, "images": False}, True),
         ({"type": "subscribe", "run": "a", "layers": None, "freshness_ms": None, "images": None}, True),

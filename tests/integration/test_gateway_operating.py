@@ -13,6 +13,7 @@ from tests.gateway.gateways import Start, gateway, run, start_gateway
 from tests.gateway.stage import SECRET, GatewayProcess, RawViewer, RunOwner, eventually, register, until
 
 from lanecast.broker import keys
+from lanecast.broker.tiers import SERVED
 
 __all__ = ["gateway", "run", "start_gateway"]
 
@@ -29,7 +30,7 @@ async def test_a_snapshot_is_the_newest_state_whoever_watches(
         async def worker() -> None:
             """Renders a keyframe when one is asked for, as workers do."""
             await eventually(lambda: asked(owner))
-            await owner.frame(key=True)
+            await owner.frame("high", key=True)
 
         working = asyncio.create_task(worker())
         found = await http.get(f"/api/runs/{run}/snapshot", params={"tier": "high"})
@@ -79,7 +80,7 @@ async def test_statistics_tell_of_every_viewer_and_an_admin_may_close_one(
     gateway: GatewayProcess, client: redis.asyncio.Redis, run: str
 ) -> None:
     owner = await RunOwner(client, run).begin()
-    await owner.frame()
+    await owner.frame(SERVED[-1])
     async with httpx.AsyncClient(base_url=gateway.url) as http, gateway.connect(f"/ws/{run}") as socket:
         await until(socket, "frame")
 
@@ -89,12 +90,12 @@ async def test_statistics_tell_of_every_viewer_and_an_admin_may_close_one(
             return dict(answer.json())
 
         assert (await get("realtime"))["viewers"] >= 1
-        assert (await get("connections"))["runs"][run] == {"high": 1}
-        assert (await get("quality"))["runs"][run]["tiers"]["high"]["viewers"] == 1
+        assert (await get("connections"))["runs"][run] == {SERVED[-1]: 1}
+        assert (await get("quality"))["runs"][run]["tiers"][SERVED[-1]]["viewers"] == 1
         assert set((await get("queues"))["runs"][run]["lanes"]) == {"critical", "high", "normal", "low"}
         assert "lag" in await get("lag")
         (mine,) = [row for row in (await get("clients"))["clients"] if run in row["runs"]]
-        assert mine["runs"][run]["tier"] == "high"
+        assert mine["runs"][run]["tier"] == SERVED[-1]
         assert mine["sent_bytes"] > 0
         assert (await http.delete(f"/api/clients/{mine['id']}")).status_code == 204
         assert (await http.delete("/api/clients/none")).status_code == 404
@@ -118,7 +119,7 @@ async def test_only_an_admin_sees_and_closes_clients(start_gateway: Start, clien
 
 async def test_who_names_layers_gets_them_only(gateway: GatewayProcess, client: redis.asyncio.Redis, run: str) -> None:
     owner = await RunOwner(client, run).begin()
-    await owner.frame()
+    await owner.frame("high")
     for protocol in ("lanecast.v1", "lanecast.json.v1"):
         async with gateway.connect(protocol=protocol) as socket:
             text = protocol != "lanecast.v1"

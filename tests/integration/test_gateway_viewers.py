@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 from tests.gateway.gateways import gateway, run, start_gateway
-from tests.gateway.stage import GatewayProcess, RawViewer, RunOwner, eventually, receive, register, send, until
+from tests.gateway.stage import BEST, GatewayProcess, RawViewer, RunOwner, eventually, receive, register, send, until
 
 from lanecast.broker import keys
 from lanecast.broker.rendition import View
@@ -27,7 +27,7 @@ async def test_a_viewer_who_joins_late_is_drawn_at_once(
     async with gateway.connect(f"/ws/{run}") as socket:
         assert (await receive(socket))["type"] == "welcome"
         subscribed = await receive(socket)
-        assert (subscribed["epoch"], subscribed["tier"], subscribed["recovered"]) == ("first", "high", False)
+        assert (subscribed["epoch"], subscribed["tier"], subscribed["recovered"]) == ("first", BEST, False)
         assert subscribed["offset"] == str(owner.last)
         assert subscribed["info"]["title"] == "A run"
         view, frames = View(), [await receive(socket) for _ in range(4)]
@@ -46,7 +46,7 @@ async def test_frames_and_lossless_messages_come_as_they_are_committed(
         offset = await owner.status("hello")
         status = await until(socket, "status")
         assert (status["text"], status["offset"]) == ("hello", str(offset))
-        await until_demanded(owner, "high")
+        await until_demanded(owner, BEST)
         offset = await owner.frame()
         assert (await until(socket, "frame"))["offset"] == str(offset)
 
@@ -101,7 +101,7 @@ async def test_without_a_keyframe_the_gateway_asks_for_one(
     owner = await RunOwner(client, run).begin()
     async with gateway.connect(f"/ws/{run}") as socket:
         await until(socket, "subscribed")
-        await until_demanded(owner, "high", key=True)
+        await until_demanded(owner, BEST, key=True)
         offset = await owner.frame(key=True)
         assert (await until(socket, "frame"))["offset"] == str(offset)
 
@@ -139,17 +139,17 @@ async def test_a_viewer_who_names_another_tier_keeps_its_place(
     gateway: GatewayProcess, client: redis.asyncio.Redis, run: str
 ) -> None:
     owner = await RunOwner(client, run).begin()
-    await owner.frame("high")
+    await owner.frame(BEST)
     await owner.frame("low")
     async with gateway.connect(f"/ws/{run}") as socket:
-        await until(socket, "frame", tier="high")
+        await until(socket, "frame", tier=BEST)
         offset = await owner.status("one")
         await until(socket, "status")
         await send(socket, type="subscribe", run=run, tier="low")
         again = await until(socket, "subscribed")
         assert (again["tier"], again["recovered"], again["offset"]) == ("low", True, str(offset))
         assert (await until(socket, "frame"))["tier"] == "low"
-        await owner.frame("high")
+        await owner.frame(BEST)
         await owner.frame("low")
         assert (await until(socket, "frame"))["tier"] == "low", "nothing more of the tier it has left"
 

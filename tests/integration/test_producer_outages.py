@@ -177,6 +177,17 @@ def test_a_server_that_is_full_or_read_only_is_waited_for_and_told_of_once(own_s
     assert [entry["event"] for entry in logs] == ["server_without_memory", "redis_away", "redis_back"]
 
 
+def test_a_producer_that_starts_while_the_server_has_no_memory_left_is_known_and_heard(own_server: Server) -> None:
+    with redis.Redis.from_url(own_server.url) as client:
+        client.config_set("maxmemory", 1)
+        with Run("sim", url=own_server.url, flush_s=5) as run:
+            run.status("info", "0")
+            wait_until(lambda: numbers_on(own_server.url, "critical") == [0], "the critical lane")
+            assert client.sismember(keys.RUNS, "sim")
+            assert run.stats.epoch == 1
+            wait_until(lambda: client.exists(keys.alive("sim")), "its sign of life")
+
+
 def test_a_server_that_comes_back_empty_gets_what_it_had_acknowledged_again(own_server: Server, folder: Path) -> None:
     with Run("sim", url=own_server.url, flush_s=5) as run:
         for number in range(100):

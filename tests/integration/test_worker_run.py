@@ -194,6 +194,7 @@ def test_a_producer_that_falls_silent_is_lost_until_it_returns(db: redis.Redis, 
     publisher, viewer = Publisher(db, "gone"), Viewer(db, "gone")
     publisher.send("lifecycle", {"state": "running"})
     publisher.send("control", {"paused": True})
+    viewer.until(lambda: viewer.told, "the worker", 30)
     db.set(keys.alive("gone"), "sim", px=1_500)
     viewer.until(lambda: viewer.told and viewer.told[-1]["info"]["producer"] == "sim", "the sign of life")
     viewer.until(lambda: viewer.told[-1]["info"]["state"] == "lost", "the loss", 6.0)

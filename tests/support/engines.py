@@ -64,8 +64,12 @@ class Node:
             if self.process.poll() is None:
                 self.kill()
 
-    def client(self) -> Any:
-        return redis.Redis(port=self.port, socket_timeout=2)
+    def client(self, *, readonly: bool = False) -> Any:
+        """Of this very node; `readonly`: to read from a Cluster's replica."""
+        client = redis.Redis(port=self.port, socket_timeout=2, single_connection_client=readonly)
+        if readonly:
+            client.execute_command("READONLY")
+        return client
 
 
 @dataclass
@@ -106,7 +110,7 @@ class Engine:
 
     def master_of(self, run: str) -> Node:
         """The node that takes the run's writes now."""
-        if self.url.startswith("redis+cluster:"):
+        if self.is_cluster:
             client = self.alive[0].client()
             slot = int(client.execute_command("CLUSTER KEYSLOT", keys.info(run)))
             for address, node in client.execute_command("CLUSTER NODES").items():
@@ -118,10 +122,24 @@ class Engine:
                 return self.nodes[int(node.client().sentinel_get_master_addr_by_name("lanecast")[1])]
         return self.alive[0]
 
+    def replica_of(self, master: Node) -> Node:
+        """The node that follows `master`."""
+        for node in self.alive:
+            if "--sentinel" not in node.command:
+                replication = node.client().info("replication")
+                if replication["role"] == "slave" and replication["master_port"] == master.announced:
+                    return node
+        raise AssertionError(f"nobody follows {master.announced}")
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is a Redis Cluster."""
+        return self.url.startswith("redis+cluster:")
+
     @property
     def surviving_url(self) -> str:
         """The URL without nodes that were killed: who is there has got to know the others, a newcomer cannot."""
-        if not self.url.startswith("redis+cluster:"):
+        if not self.is_cluster:
             return self.url
         return "redis+cluster://" + ",".join(f"127.0.0.1:{node.announced}" for node in self.alive)
 

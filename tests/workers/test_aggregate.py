@@ -73,9 +73,9 @@ def test_a_partial_frame_updates_joins_and_lets_go() -> None:
     put_frame(
         state, 2, {"cars": [{"id": "c", "x": 9}, {"id": "d", "x": 8}]}, partial=True, gone={"cars": ["a", "nobody"]}
     )
-    assert list(numbers(state, "cars")) == ["b", "c", "d"]
-    assert column(state, "cars", "x") == [1.0, 9.0, 8.0]
-    assert column(state, "cars", "kind") == ["bus", "car", ""]
+    assert list(numbers(state, "cars")) == ["c", "b", "d"], "the last row takes the place of one who left"
+    assert column(state, "cars", "x") == [9.0, 1.0, 8.0]
+    assert column(state, "cars", "kind") == ["car", "bus", ""]
 
 
 def test_a_snapshot_stays_what_it_was() -> None:
@@ -166,6 +166,24 @@ def test_a_numbered_message_is_admitted_once_and_survives_a_checkpoint() -> None
     assert admitted(state, 1, lane="normal") is None
     assert admitted(state, 1, epoch=2) is None
     assert admitted(state, 9, epoch=1) == "fenced"
+
+
+def test_several_producers_feed_one_run_each_at_its_own_step() -> None:
+    state = RunState()
+    shown = []
+    for turn in range(1, 4):
+        assert (
+            put_frame(state, 100 + turn, {"cars": {"id": [1], "x": [turn]}}, producer="east", epoch=1, seq=turn) is None
+        )
+        shown.append((state.step, state.time_s))
+        assert put_frame(state, turn, {"boats": {"id": [7], "x": [-turn]}}, producer="west", epoch=1, seq=turn) is None
+        shown.append((state.step, state.time_s))
+    assert shown == sorted(shown), "within one life what is shown never goes back"
+    assert (column(state, "cars", "x"), column(state, "boats", "x")) == ([3.0], [-3.0])
+    assert put_frame(state, 1, {"boats": {"id": [7], "x": [9]}}, producer="west", epoch=1, seq=9) == "out_of_order"
+    assert put_frame(state, 1, {"boats": {"id": [7], "x": [9]}}, producer="west", epoch=2, seq=1) is None
+    assert (state.lives, state.step) == (2, 1), "a new life may begin at an earlier step"
+    assert (column(state, "cars", "x"), column(state, "boats", "x")) == ([3.0], [9.0])
 
 
 def test_a_hostile_producer_hits_a_limit_and_changes_nothing() -> None:

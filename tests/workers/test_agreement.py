@@ -6,6 +6,7 @@ columns and deltas.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from tests.workers.rig import entry
 
 from lanecast.broker import messages, payloads, wire
 from lanecast.broker.errors import InvalidMessage
+from lanecast.broker.layers import rows_of as find_rows
 from lanecast.broker.rendition import View
 from lanecast.broker.tiers import SERVED, TIERS
 from lanecast.workers import render
@@ -191,3 +193,83 @@ def test_numbers_beyond_float32_reach_viewers_as_its_largest_and_never_as_infini
         for shown in views.values():
             column = shown.layers["a"].column("x").data
             np.testing.assert_allclose(column, np.clip(values, -largest, largest), rtol=1e-6, atol=0.3)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Frames of a layer that is sometimes a crowd and sometimes a few, in any order; layers come and go beside it."""
+    frames = []
+    for step in range(draw(st.integers(2, 6))):
+        random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        there = random.permutation(900)[: draw(st.sampled_from([0, 3, 290, 390, 410, 800]))]
+        width = draw(st.sampled_from([50.0, 1_000.0, 1e5]))
+        columns = {"x": random.uniform(0, width, len(there)), "y": random.uniform(0, width, len(there))}
+        names = draw(st.booleans())
+        crowd = {"id": [f"n{i}" for i in there] if names else there.astype(np.uint32), **columns, "lane": there % 5}
+        layers: dict[str, Any] = {"crowd": {key: list(map(_plain, values)) for key, values in crowd.items()}}
+        if draw(st.booleans()):
+            layers["forces"] = {"id": [1, 2], "x": [0, 1], "y": [0, 1], "fx": [1, step], "fy": [0.5, 0]}
+        if draw(st.booleans()):
+            layers["plan"] = {"id": [4, 5], "x": [0, step], "y": [0, 1], "path": [1, 1]}
+        frames.append({"step": step, "time_s": float(step), "layers": layers, "partial": False})
+    return frames
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def shown(view: View) -> dict[str, Any]:
+    """What a view has, by entity; fractions apart, for the steps of two keyframes may lie elsewhere."""
+    return {
+        name: {
+            "cell": layer.cell,
+            "names": None if layer.names is None else dict(zip(layer.ids.tolist(), layer.names, strict=True)),
+            "exact": {
+                key: dict(zip(layer.ids.tolist(), layer.column(key).to_list(), strict=True))
+                for key, stored in layer.columns.items()
+                if stored.data.dtype.kind != "f" and not stored.scale
+            },
+        }
+        for name, layer in view.layers.items()
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(crowds(), st.data())
+def test_deltas_applied_in_order_equal_the_keyframe_that_follows_in_every_tier_and_across_a_takeover(
+    frames: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    state, renderers = RunState(), Renderers(1, 100.0)
+    renderers.watch(frozenset(SERVED))
+    views = {tier: View() for tier in SERVED}
+    for step, payload in enumerate(frames):
+        read = entry(step + 1, "frame", payload)
+        message = wire.from_fields(read.fields, "high")
+        assert state.apply(message, payloads.read(message), read) is None
+        if data.draw(st.booleans(), "the worker changes"):
+            state = RunState.from_bytes(state.to_bytes())
+            if data.draw(st.booleans(), "and so does the process"):
+                renderers = Renderers(step + 2, 100.0, state.version)
+                renderers.watch(frozenset(SERVED))
+        now = view_now(state)
+        for renderer in renderers.due(now, step + 1.0):
+            made = renderer.render(now, step + 1.0)
+            view = views[made.tier]
+            sent = messages.frame("r", made.tier, "e", made.offset, made.prev, step, 0.0, {}, made.parts, {})
+            assert view.apply(messages.decode(sent))
+            parts = copy.deepcopy(renderer._chain).keyframe(now.layers, now.metrics)
+            whole = View()
+            key = messages.frame("r", made.tier, "e", made.offset, None, step, 0.0, {}, parts, {})
+            assert whole.apply(messages.decode(key))
+            assert shown(view) == shown(whole)
+            assert view.left_out == whole.left_out
+            for name, layer in view.layers.items():
+                rows = find_rows(whole.layers[name].ids, layer.ids)
+                for axis in ("x", "y"):
+                    off = np.abs(layer.column(axis).data - whole.layers[name].column(axis).data[rows])
+                    assert off.max(initial=0) <= TIERS[made.tier].position_step * (1 + 1e-9)
+
+
+def view_now(state: RunState) -> render.View:
+    return render.View(state.snapshot(), state.metrics, state.version, state.generation)

@@ -109,7 +109,7 @@ def test_a_new_gateway_and_a_request_need_a_keyframe_and_a_refresh_does_not() ->
     assert audience.hear(Demand("n1", "high", 4, key=True), 1.5)
     assert audience.hear(Demand("n2", "high", 1), 2.0)
     assert audience.tiers == {"high"}
-    assert not audience.hear(Demand("n1", "ultra", 1), 2.0), "not served"
+    assert not audience.hear(Demand("n1", "best", 1), 2.0), "not served"
 
 
 def test_demand_ends_when_it_is_taken_back_or_not_repeated() -> None:

@@ -165,6 +165,22 @@ def test_what_is_over_its_time_on_normal_and_low_is_dropped_and_counted(rig: Rig
     assert rig.told() == []
 
 
+def test_what_was_read_of_low_alone_waits_a_little_to_be_committed_with_what_comes_next(rig: Rig) -> None:
+    rig.send("high", "frame", frame(1, cars(1)))
+    rig.finish()
+    rig.send("low", "events", {"type": "noise", "time_s": 0.0, "items": {"v": [1]}})
+    assert rig.finish(0.01) is None
+    assert rig.desk.deadline() < rig.now + 0.033
+    rig.send("critical", "status", {"text": "hello"})
+    rig.finish(0.01)
+    assert rig.cursors() == {"critical": "3-0", "low": "2-0"}
+    assert rig.counted() == {"dropped:low:unknown_event": 1}
+    rig.send("low", "events", {"type": "noise", "time_s": 0.0, "items": {"v": [1]}})
+    assert rig.finish(0.05) is None
+    assert rig.finish() is not None
+    assert rig.cursors() == {"low": "4-0"}
+
+
 def test_a_repeated_or_fenced_message_is_not_told_again(rig: Rig) -> None:
     for seq, epoch in ((1, 2), (1, 2), (2, 2), (9, 1)):
         rig.send("critical", "status", {"text": f"{epoch}-{seq}"}, producer="sim", epoch=epoch, seq=seq)

@@ -10,6 +10,8 @@ repeated one would be there twice. Every caller recovers explicitly instead, by 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -165,6 +167,10 @@ class _AsyncCluster(redis.asyncio.RedisCluster):
     def pipeline(self, *_: Any, **__: Any) -> Any:
         return _OncePipeline(self)  # type: ignore[abstract]  # the library's own class is so, by its stubs
 
+    async def _execute_command(self, target_node: Any, *args: Any, **kwargs: Any) -> Any:
+        with _closed_meanwhile():
+            return await super()._execute_command(target_node, *args, **kwargs)
+
     async def _determine_slot(self, command: str, *args: Any) -> int:
         key = _key_of_read((command, *args))
         return await super()._determine_slot(command, *args) if key is None else self.keyslot(key)
@@ -175,11 +181,25 @@ class _OncePipeline(redis.asyncio.cluster.ClusterPipeline):
         client, stack = self._client, self._command_stack
         self._command_stack = []
         await client.initialize()
-        return (
-            await self._execute(client, stack, raise_on_error=raise_on_error, allow_redirections=allow_redirections)
-            if stack
-            else []
-        )
+        if not stack:
+            return []
+        with _closed_meanwhile():
+            return await self._execute(
+                client, stack, raise_on_error=raise_on_error, allow_redirections=allow_redirections
+            )
+
+
+@contextlib.contextmanager
+def _closed_meanwhile() -> Iterator[None]:
+    """A connection that was closed under one's hands is a connection that was lost.
+
+    A task that sees a node fail closes all connections of the client. If another task is just making one, the library
+    stumbles over what is no longer there.
+    """
+    try:
+        yield
+    except (AttributeError, RuntimeError) as error:
+        raise redis.ConnectionError("the connection was closed while it was being made") from error
 
 
 async def check_server(client: Any) -> str:

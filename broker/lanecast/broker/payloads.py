@@ -28,6 +28,7 @@ from lanecast.broker.checks import (
 )
 from lanecast.broker.columns import Column, read_column, read_columns
 from lanecast.broker.errors import InvalidMessage, TooLarge
+from lanecast.broker.layers import all_different
 from lanecast.broker.params import read_param
 
 MAX_LAYERS: Final = 64
@@ -201,7 +202,7 @@ def _ids(column: Column, path: str) -> NDArray[np.uint32] | list[str]:
     if data.min() < 0 or data.max() > 0xFFFFFFFF:
         raise InvalidMessage(path, "an id is outside 0 to 4294967295")
     ids = data.astype(np.uint32)
-    if np.unique(ids).size != ids.size:
+    if not all_different(ids):
         raise InvalidMessage(path, "an id comes twice")
     return ids
 

@@ -41,7 +41,7 @@ class JsonView:
         frame = self._view.frame
         if not frame or self._view.offset is None:
             return None
-        return {
+        message: dict[str, Any] = {
             **frame,
             "key": True,
             "prev": None,
@@ -50,6 +50,13 @@ class JsonView:
             },
             "metrics": self._view.metrics,
         }
+        # A delta does not say them again, and here every frame is complete.
+        sides = {name: {"cell": self._view.layers[name].cell} for name in message["layers"]}
+        sides = {name: side for name, side in sides.items() if side["cell"] is not None}
+        left_out = [name for name in self._view.left_out or () if layers is None or name in layers]
+        message |= {"lod": sides} if sides else {}
+        message |= {"left_out": left_out} if left_out else {}
+        return message
 
 
 def _layer(layer: LayerView) -> dict[str, list[Any]]:

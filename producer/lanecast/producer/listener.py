@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import redis
 import structlog
 
-from lanecast.broker import commands, keys
+from lanecast.broker import commands, keys, register, scripts
 from lanecast.broker.backoff import Backoff
 from lanecast.broker.commands import Command
 from lanecast.broker.connect import BLOCK_MS
@@ -76,7 +75,7 @@ class Listener:
         with self._saying:  # only now that the cursor stands: whoever sees the key may send at once
             if self._closing.is_set():
                 return
-            self._sign(client)
+            scripts.run_sync(client, register.alive(self._run, self._producer, ALIVE_MS))
         reply: Any = client.xread({keys.control(self._run): self._cursor}, count=100, block=BLOCK_MS)
         for _, entries in reply or ():
             for entry_id, fields in entries:
@@ -89,14 +88,6 @@ class Listener:
                     log.warning("command_not_understood", run=self._run, id=entry_id.decode(), error=str(error))
                     continue
                 self._handle(command, time.time() * 1000)
-
-    def _sign(self, client: Any) -> None:
-        """The sign of life; a server without memory left refuses to set it, but not to keep it."""
-        key = keys.alive(self._run)
-        try:
-            client.set(key, self._producer, px=ALIVE_MS)
-        except redis.exceptions.OutOfMemoryError:
-            client.pexpire(key, ALIVE_MS)
 
 
 def _order(entry_id: bytes) -> tuple[int, int]:

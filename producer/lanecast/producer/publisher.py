@@ -20,7 +20,7 @@ from typing import Any, Final
 import redis
 import structlog
 
-from lanecast.broker import append, flow, keys, scripts
+from lanecast.broker import append, flow, keys, register, scripts
 from lanecast.broker.backoff import Backoff
 from lanecast.broker.errors import Fenced, InvalidMessage
 from lanecast.broker.flow import Flow
@@ -208,7 +208,7 @@ class Publisher:
         client.sismember(keys.RUNS, self._run)
         self._link.sealed = True
         if not self.epoch:
-            client.sadd(keys.RUNS, self._run)
+            scripts.run_sync(client, register.run(self._run))
             self._begin_epoch()
         else:
             self._tick()
@@ -229,8 +229,7 @@ class Publisher:
         """Make sure that the server still knows the run and that nobody newer publishes it."""
         self._next_tick = time.monotonic() + TICK_S
         client = self._link.client()
-        # Asked first, for a server without memory left refuses even an SADD that changes nothing.
-        added = 0 if client.sismember(keys.RUNS, self._run) else client.sadd(keys.RUNS, self._run)
+        added = scripts.run_sync(client, register.run(self._run))
         newest = client.hget(keys.producers(self._run), self._producer)
         if newest is not None and int(newest) > self.epoch:
             raise Fenced(f"producer {self._producer!r} of run {self._run!r}", self.epoch, int(newest))
@@ -253,7 +252,7 @@ class Publisher:
         self.put(CRITICAL.name, "status", encode({"level": level, "text": text, "time_s": self._time_s()}))
 
     def _begin_epoch(self, by: int = 1) -> None:
-        self.epoch = int(self._link.client().hincrby(keys.producers(self._run), self._producer, by))
+        self.epoch = int(scripts.run_sync(self._link.client(), register.epoch(self._run, self._producer, by)))
         for _, replay in self._lanes.values():
             replay.renumber()
         self._frames.renumber()

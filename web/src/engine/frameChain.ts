@@ -19,6 +19,8 @@ export type FrameOutcome =
 
 export class FrameChain {
   readonly layers = new Map<string, Layer>();
+  /** Layers of the run that the tier does not show, in the order in which it leaves them out. */
+  leftOut: readonly string[] = [];
   readonly metrics = new Map<string, number>();
   /** Raised whenever metrics have come. */
   metricsVersion = 0;
@@ -73,6 +75,7 @@ export class FrameChain {
     );
     this.layers.clear();
     for (const [name, layer] of fresh) this.layers.set(name, layer);
+    this.leftOut = frame.left_out ?? [];
     this.metrics.clear();
   }
 

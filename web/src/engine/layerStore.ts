@@ -5,7 +5,13 @@
  * deltas mean the same here as in the worker that wrote them. Anything out of range throws {@link WireError} before it
  * could be misread; the caller then treats the chain as broken and asks for a keyframe. No I/O.
  */
-import type { WireColumn, WireDeltaLayer, WireKeyLayer, WireSet } from '../protocol/messages';
+import type {
+  LevelOfDetail,
+  WireColumn,
+  WireDeltaLayer,
+  WireKeyLayer,
+  WireSet,
+} from '../protocol/messages';
 import { holds, readArray, storageFor, WireError, type Storage } from './typedArrays';
 
 export interface Column {
@@ -22,6 +28,8 @@ export interface Layer {
   columns: Map<string, Column>;
   /** The string id of each row, where the layer's ids are strings. */
   names: string[] | null;
+  /** Set if the entities are cells: then it says how large. */
+  lod: LevelOfDetail | null;
 }
 
 /** A layer as a keyframe gives it. */
@@ -42,7 +50,12 @@ export function layerFromKey(wire: WireKeyLayer): Layer {
   if (!columns.has('id')) throw new WireError('expected a column id in every layer');
   const names = wire.names ?? null;
   if (names !== null) expectLength('names', names.length, wire.rows);
-  return { rows: wire.rows, columns, names: names === null ? null : [...names] };
+  return {
+    rows: wire.rows,
+    columns,
+    names: names === null ? null : [...names],
+    lod: wire.lod ?? null,
+  };
 }
 
 /** Applies a delta in place: drop, then add, then set. */

@@ -62,10 +62,16 @@ export interface WireSet extends WireColumn {
   rows?: WireArray | null;
 }
 
+/** The entities of a layer are square cells, with sides of `cell` scene units. */
+export interface LevelOfDetail {
+  cell: number;
+}
+
 export interface WireKeyLayer {
   rows: number;
   columns: Record<string, WireColumn>;
   names?: string[] | null;
+  lod?: LevelOfDetail | null;
 }
 
 export interface WireDeltaLayer {
@@ -98,6 +104,8 @@ export interface FrameMessage {
   time_s: number;
   hops?: Hops | null;
   layers: Record<string, WireKeyLayer | WireDeltaLayer>;
+  /** Keyframes only: layers of the run that this tier does not show. */
+  left_out?: string[] | null;
   metrics?: Record<string, number> | null;
   phases?: Record<string, number> | null;
 }

@@ -4,13 +4,22 @@ import { expect, test } from 'vitest';
 import file from '../../../producer/spec/vectors/renditions.json';
 import { FrameChain } from '../../src/engine/frameChain';
 import { cellValue, type Column, type Layer } from '../../src/engine/layerStore';
-import type { FrameMessage } from '../../src/protocol/messages';
+import type { FrameMessage, LevelOfDetail } from '../../src/protocol/messages';
 
 type Values = (number | string)[];
 
 interface View {
   metrics: Record<string, number>;
-  layers: Record<string, { id: Values; names: string[] | null; columns: Record<string, Values> }>;
+  left_out: readonly string[];
+  layers: Record<
+    string,
+    {
+      id: Values;
+      names: string[] | null;
+      lod: LevelOfDetail | null;
+      columns: Record<string, Values>;
+    }
+  >;
 }
 
 interface Vector {
@@ -39,17 +48,21 @@ function shown(chain: FrameChain): View {
   const layers = [...chain.layers].map(([name, layer]) => {
     const columns = [...layer.columns].map(([key, column]) => [key, valuesOf(layer, column)]);
     const { id = [], ...rest } = Object.fromEntries(columns) as Record<string, Values>;
-    return [name, { id, names: layer.names, columns: rest }] as const;
+    return [name, { id, names: layer.names, lod: layer.lod, columns: rest }] as const;
   });
-  return { metrics: Object.fromEntries(chain.metrics), layers: Object.fromEntries(layers) };
+  return {
+    metrics: Object.fromEntries(chain.metrics),
+    left_out: chain.leftOut,
+    layers: Object.fromEntries(layers),
+  };
 }
 
-function wanted({ metrics, layers }: View): View {
-  const all = Object.entries(layers).map(([name, { id, names, columns }]) => {
+function wanted({ metrics, left_out, layers }: View): View {
+  const all = Object.entries(layers).map(([name, { id, names, lod, columns }]) => {
     const exact = Object.entries(columns).map(([key, values]) => [key, rounded(values)]);
-    return [name, { id, names, columns: Object.fromEntries(exact) as Record<string, Values> }];
+    return [name, { id, names, lod, columns: Object.fromEntries(exact) as Record<string, Values> }];
   });
-  return { metrics, layers: Object.fromEntries(all) as View['layers'] };
+  return { metrics, left_out, layers: Object.fromEntries(all) as View['layers'] };
 }
 
 test('there are vectors of several tiers, with frames that are to be left alone', () => {

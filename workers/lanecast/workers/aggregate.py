@@ -65,7 +65,7 @@ class RunState:
     """The latest state of one run.
 
     Attributes:
-        step: of the newest frame or metrics shown, with `time_s` (simulation seconds).
+        step: the furthest of the frames shown in this life, with `time_s` (simulation seconds).
         stamp: the times of the message that changed the state last.
         version: rises with every change that viewers should see.
         lives: how often frames began anew; within one life step and time never go back.
@@ -181,7 +181,11 @@ class RunState:
             self.lives += 1
         self._assign(outcome, producer)
         source.step, source.time_s, source.frame_ms = frame.step, frame.time_s, entry.in_ms
-        self.step, self.time_s, self.phases = frame.step, frame.time_s, frame.phases
+        self.phases = frame.phases
+        if again:
+            self.step, self.time_s = frame.step, frame.time_s
+        else:  # other producers may be further: what viewers are shown never goes back within one life
+            self.step, self.time_s = max(self.step, frame.step), max(self.time_s, frame.time_s)
         self._changed(entry.stamp(message))
         return None
 

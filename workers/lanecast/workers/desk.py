@@ -18,7 +18,7 @@ from lanecast.broker.backlog import Alarm, threshold
 from lanecast.broker.commit import Commit
 from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.flow import REFRESH_S, Load, Policy
-from lanecast.broker.lanes import LANES
+from lanecast.broker.lanes import LANES, LOW
 from lanecast.broker.payloads import Control, Frame, Image, Lifecycle, Payload, Result, Scene, Status
 from lanecast.broker.runs import RunInfo
 from lanecast.broker.wire import Message
@@ -37,6 +37,8 @@ log = structlog.get_logger()
 
 SCHEMA_GAP_S: Final = 1.0
 """A change of the layers' columns is told no more often than this: a producer may change them with every frame."""
+IDLE_S: Final = 0.033
+"""How long a commit may wait in which nobody but the lane `low` has moved."""
 CHECKPOINT_BYTES_PER_S: Final = 8_000_000
 """A large state is kept less often, so that keeping it does not become the work itself."""
 DEAD_DATA_BYTES: Final = 64 * 1024
@@ -83,6 +85,7 @@ class Desk:
         self._checkpoint_s = checkpoint_s
         self._checkpoint_due = float("-inf")
         self._schema_due = float("-inf")
+        self._idle_due = float("inf")
         self._schema_version = (-1, -1)
         self._counts: Counter[str] = Counter()
         self._moved: set[str] = set()
@@ -188,7 +191,9 @@ class Desk:
 
     def deadline(self) -> float:
         """When there is something to do though nothing has come; infinity if never."""
-        due = min(self._renderers.deadline(self._view()), self.audience.deadline, self._retries.deadline)
+        due = min(
+            self._renderers.deadline(self._view()), self.audience.deadline, self._retries.deadline, self._idle_due
+        )
         return min(due, self._checkpoint_due) if self._unkept() else due
 
     def finish(self, now: float, now_ms: float, *, last: bool = False) -> Commit | None:
@@ -205,6 +210,9 @@ class Desk:
         for renderer in self._renderers.due(view, now):
             self._render(commit, renderer, view, now, now_ms)
         self._renderers.pass_by(view)
+        if not last and not commit and self._may_wait(now):
+            return None
+        self._idle_due = float("inf")
         for name, by in self._counts.items():
             commit.count(name, by)
         self._counts.clear()
@@ -220,6 +228,17 @@ class Desk:
             return None
         self._commit = Commit(self._run, self._epoch, commit.n + 1)
         return commit
+
+    def _may_wait(self, now: float) -> bool:
+        """Whether all there is to write is how far the lane `low` was read, and what was counted.
+
+        A commit for that alone would only be in the way of the next critical message; it goes with what comes soon.
+        """
+        if not self._moved <= {LOW.name} or (self._unkept() and now >= self._checkpoint_due):
+            return False
+        if self._moved or self._counts:
+            self._idle_due = min(self._idle_due, now + IDLE_S)
+        return now < self._idle_due
 
     def _take_newest(self, entries: Sequence[Entry], now: float, now_ms: float) -> None:
         picked = pick(entries, "high", lambda message, frame, entry: self.state.judge(message, frame, entry)[0] is None)

@@ -1,5 +1,9 @@
 """One layer's entities: the latest state as columns, with stable numbers for string ids. Pure.
 
+An entity keeps its row as long as it is there: one who leaves is replaced by the last row, one who comes is appended,
+in whatever order a producer names them. The chains of all tiers keep their rows by the same rule (`broker.rows`), and
+find columns that have not changed by their identity.
+
 A `LayerTable` computes what a frame makes of the layer without changing it (`replaced`, `updated`); the owner
 assigns the outcome to `state` once the whole frame has been found good. Arrays are never changed in place: a snapshot
 stays what it was.
@@ -15,8 +19,9 @@ from numpy.typing import NDArray
 
 from lanecast.broker.columns import Column
 from lanecast.broker.errors import InvalidMessage, TooLarge
+from lanecast.broker.layers import ANGLES, POSITIONS, SPEEDS, LayerState, rows_of
 from lanecast.broker.payloads import Layer
-from lanecast.broker.rendition import ANGLES, POSITIONS, SPEEDS, LayerState
+from lanecast.broker.rows import follow, swap_remove
 from lanecast.workers.limits import Limits
 
 Ids = NDArray[np.uint32]
@@ -94,8 +99,13 @@ class LayerTable:
             return self._emptied(layer)
         self._make_room(len(layer))
         ids, names = self._identify(layer.ids)
+        before = self.state
+        step = follow(before.ids, ids)
+        ids = before.ids if step.stands else step.ids
+        if step.order is not None and names is not None:
+            names = [names[row] for row in step.order.tolist()]
         columns = {
-            key: self._replaced_column(key, column, self.state.columns.get(key))
+            key: self._replaced_column(key, column, before.columns.get(key), step.order)
             for key, column in layer.columns.items()
         }
         for key in self._dictionaries.keys() - {key for key, column in columns.items() if column.values is not None}:
@@ -123,7 +133,7 @@ class LayerTable:
                 f"layers.{self.name}.id", f"the layer's ids are {kinds[0]}, a partial frame's {kinds[1]}"
             )
         ids, names = self._identify(layer.ids)
-        rows, fresh = _rows_of(state.ids, ids)
+        rows, fresh = _places(state.ids, ids)
         n = len(state.ids) + int(fresh.sum())
         columns = {
             key: self._updated_column(key, state.columns.get(key), layer.columns.get(key), rows, n)
@@ -132,7 +142,7 @@ class LayerTable:
         joined = None
         if names is not None:
             joined = [*(state.names or []), *(names[row] for row in np.flatnonzero(fresh).tolist())]
-        return LayerState(np.concatenate([state.ids, ids[fresh]]), columns, joined)
+        return LayerState(np.concatenate([state.ids, ids[fresh]]) if fresh.any() else state.ids, columns, joined)
 
     def tidy(self) -> None:
         """Let go of names and strings that nobody uses any more, once they are many."""
@@ -183,10 +193,16 @@ class LayerTable:
             self.state = LayerState(np.arange(len(names), dtype=np.uint32), self.state.columns, names)
         self.generation += 1
 
-    def _replaced_column(self, key: str, column: Column, before: Column | None) -> Column:
-        if column.values is not None:
-            return self._coded(key, column)
-        return Column(_natural(key, column.data, before))
+    def _replaced_column(
+        self, key: str, column: Column, before: Column | None, order: NDArray[np.intp] | None = None
+    ) -> Column:
+        """The column in the table's rows; the one that was there before if nothing in it is another."""
+        now = Column(_natural(key, column.data, before)) if column.values is None else self._coded(key, column)
+        if order is not None:
+            now.data = now.data[order]
+        if before is not None and before.values is now.values and before.data.dtype == now.data.dtype:
+            return before if np.array_equal(before.data, now.data) else now
+        return now
 
     def _coded(self, key: str, column: Column) -> Column:
         dictionary = self._dictionaries.setdefault(key, Dictionary())
@@ -240,9 +256,11 @@ class LayerTable:
             gone = np.array(left, np.uint32)
         elif state.names is not None:
             raise InvalidMessage(f"gone.{self.name}", "the layer's ids are strings")
-        keep = np.flatnonzero(~np.isin(state.ids, gone))
-        if len(keep) == len(state.ids):
+        rows = rows_of(state.ids, gone)
+        drop = np.unique(rows[rows >= 0])[::-1]
+        if not drop.size:
             return state
+        keep = swap_remove(len(state.ids), drop)
         names = state.names
         columns = {key: Column(column.data[keep], column.values) for key, column in state.columns.items()}
         return LayerState(state.ids[keep], columns, None if names is None else [names[row] for row in keep.tolist()])
@@ -261,15 +279,10 @@ def _natural(key: str, data: NDArray[Any], before: Column | None) -> NDArray[Any
     return data
 
 
-def _rows_of(ids: Ids, wanted: Ids) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def _places(ids: Ids, wanted: Ids) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """For each of `wanted` its row in `ids`, or a row after the last; and who is not in `ids`."""
-    order = np.argsort(ids)
-    if len(ids):
-        place = np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)
-        rows = order[place]
-        fresh = ids[rows] != wanted
-    else:
-        rows, fresh = np.zeros(len(wanted), np.intp), np.ones(len(wanted), np.bool_)
+    rows = rows_of(ids, wanted)
+    fresh = rows < 0
     rows[fresh] = np.arange(len(ids), len(ids) + int(fresh.sum()))
     return rows, fresh
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lanecast.broker import tiers
 from lanecast.broker.offsets import Offset
-from lanecast.broker.rendition import Chain, LayerState
+from lanecast.broker.rendition import Chain, Follower, LayerState
 
 KEYFRAME_GAP_S: Final = 0.1
 """Keyframes that were asked for come no faster than this: requests meanwhile are answered by one."""
@@ -40,12 +40,14 @@ class Rendered:
 
 
 class TierRenderer:
-    """One tier of one run; `epoch` is the lease epoch, under which its offsets run."""
+    """One tier of one run; `epoch` is the lease epoch, under which its offsets run, `follower` the run's."""
 
-    def __init__(self, tier: tiers.Tier, epoch: int, keyframe_s: float, version: int = 0) -> None:
+    def __init__(
+        self, tier: tiers.Tier, epoch: int, keyframe_s: float, version: int = 0, follower: Follower | None = None
+    ) -> None:
         self._tier = tier
         self._keyframe_s = keyframe_s
-        self._chain = Chain(tier)
+        self._chain = Chain(tier, follower)
         self._last = Offset(epoch, 0)
         self._seen = (-1, -1)
         self._newest = version
@@ -106,7 +108,10 @@ class Renderers:
     """All tiers that workers serve, of one run; `version` is that of the state that was there before."""
 
     def __init__(self, epoch: int, keyframe_s: float, version: int = 0) -> None:
-        self._tiers = {name: TierRenderer(tiers.TIERS[name], epoch, keyframe_s, version) for name in tiers.SERVED}
+        follower = Follower()
+        self._tiers = {
+            name: TierRenderer(tiers.TIERS[name], epoch, keyframe_s, version, follower) for name in tiers.SERVED
+        }
         self._watched: frozenset[str] = frozenset()
 
     def watch(self, watched: frozenset[str]) -> None:

@@ -44,6 +44,9 @@ def load(package: str, name: str, head: str = "") -> Script:
 APPEND: Final = load(__name__, "append")
 APPEND_ALWAYS: Final = load(__name__, "append", "#!lua flags=allow-oom\n")
 """For the critical lane: control goes on while the server has no memory left."""
+REGISTER: Final = load(__name__, "register")
+EPOCH: Final = load(__name__, "epoch")
+ALIVE: Final = load(__name__, "alive")
 LEASE: Final = load(__name__, "lease")
 COMMIT: Final = load(__name__, "commit")
 HEARTBEAT: Final = load(__name__, "heartbeat")

@@ -13,6 +13,8 @@ BENCHES: Final = {
     "publish": "what publishing costs the simulation's thread",
     "throttle": "whether a viewer whose link narrows is given what fits through it",
     "fuzz": "whether generated frames, valid and broken, harm a gateway",
+    "worker": "entity updates a second that one core of a worker takes, with five tiers in demand",
+    "bytes": "what real traffic takes in each tier, against JSON rows, and how exact it is",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""
