@@ -53,6 +53,7 @@ class Tuner:
         before_s = viewer.marked_s
         viewer.measure(now_s)
         stuck = math.isfinite(before_s) and viewer.marked_s == before_s  # what waited at the last look waits still
+        stuck = stuck or viewer.transport.get_write_buffer_size() > 0  # the kernel takes no more
         if stuck or viewer.blocked or any(sub.struggled or self._may_rise(sub, now_s) for sub in viewer.subs.values()):
             self._attend(viewer, now_s)
         else:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from lanecast.gateway import framing, outbound
 from lanecast.gateway.access import Identity
 from lanecast.gateway.errors import ProtocolViolation
-from lanecast.gateway.link import Link
+from lanecast.gateway.link import SHARE, Link
 from lanecast.gateway.probe import Probe
 
 if TYPE_CHECKING:
@@ -239,6 +239,9 @@ class Viewer(asyncio.Protocol):
         if link is not None:
             # Who was blocked needs a keyframe, so it must find some room.
             full = waiting > link.window(self.budget_s) * (RELEASE if self.blocked else 1.0)
+            # Before its width is known: no more is sent once what was sent takes its share of the budget.
+            known = link.limit is not None or not self._mark_at
+            full = full or (not known and now_s - self._mark_at > link.rtt_s + SHARE * self.budget_s)
         self.blocked = self.paused or self.late or full
         if self.late and backlog > self._owner.lossless_bytes:
             self.close(4413, "too slow for lossless messages")
