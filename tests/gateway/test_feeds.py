@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
+import msgspec
 import pytest
 
 from lanecast.broker.offsets import Offset
 from lanecast.gateway import framing
 from lanecast.gateway.feeds import CHUNK, Clock, RunFeed, Subscription, TierFeed
+from lanecast.gateway.meter import Meter
 from lanecast.gateway.snapshot import Entry
 from lanecast.gateway.stats import Stats
 
@@ -21,8 +24,13 @@ class Kept:
         self.blocked = False
         self.late = False
         self.sent_bytes = 0
+        self.drops = 0
+        self.free_bytes = math.inf
         self.written = b""
         self.noticed: list[int] = []
+
+    def room(self) -> float:
+        return self.free_bytes
 
     def write(self, frame: bytes) -> None:
         self.written += frame
@@ -57,9 +65,9 @@ class Hall:
     def want_key(self, _tier: TierFeed) -> None:
         self.asked += 1
 
-    def seat(self, tier: TierFeed | None = None) -> tuple[Subscription, Kept]:
+    def seat(self, tier: TierFeed | None = None, layers: frozenset[str] | None = None) -> tuple[Subscription, Kept]:
         viewer = Kept()
-        sub = Subscription(viewer, self.run, "high", None, 0.0)  # type: ignore[arg-type]
+        sub = Subscription(viewer, self.run, "high", None, 0.0, layers)  # type: ignore[arg-type]
         (tier or self.tier).enter(sub)
         return sub, viewer
 
@@ -153,3 +161,46 @@ async def test_lossless_messages_come_in_order_each_once_whatever_was_waiting(ha
     await hall.run.deliver([message(4), message(5), (b"1-6", {b"strange": b"entry"})])
     assert viewer.written == framed(b"2", b"3", b"4", b"5")
     assert hall.run.cursor == "1-6"
+
+
+def frame_of(**layers: int) -> bytes:
+    return msgspec.msgpack.encode({"type": "frame", "layers": {name: {"rows": n} for name, n in layers.items()}})
+
+
+async def test_who_wants_some_layers_gets_them_only_and_all_who_want_the_same_share_one_frame(hall: Hall) -> None:
+    cars = frozenset({"cars"})
+    _, all_of_it = hall.seat()
+    _, first = hall.seat(layers=cars)
+    await hall.tier.deliver([entry(1, frame_of(cars=1, lights=2), key=True)])
+    await hall.tier.deliver([entry(2, frame_of(lights=3))])
+    _, later = hall.seat(layers=cars)
+    only_cars = framed(frame_of(cars=1), frame_of())
+    assert first.written == later.written == only_cars, "a delta without them is sent, for the next one follows it"
+    assert all_of_it.written == framed(frame_of(cars=1, lights=2), frame_of(lights=3))
+    assert list(hall.tier.filtered) == [cars]
+    assert hall.tier.viewers == 3
+    for sub in list(hall.tier.filtered[cars].subs):
+        TierFeed.leave(sub)
+    assert not hall.tier.filtered, "what nobody wants is not made any more"
+
+
+async def test_a_slow_link_waits_for_a_keyframe_rather_than_for_an_old_one_with_its_deltas(hall: Hall) -> None:
+    await hall.tier.deliver([entry(1, b"k1", key=True)])
+    await hall.tier.deliver([entry(2, b"d1" * 100)])
+    sub, slow = hall.seat()
+    TierFeed.leave(sub)
+    slow.written, slow.free_bytes, before = b"", 50.0, hall.asked
+    hall.tier.enter(sub)
+    assert (slow.written, hall.asked) == (b"", before + 1)
+    await hall.tier.deliver([entry(3, b"k2", key=True)])
+    assert slow.written == framed(b"k2")
+
+
+async def test_the_size_of_a_tier_is_measured_while_it_is_read(hall: Hall) -> None:
+    meter = Meter()
+    for n in range(41):
+        meter.add(n * 0.1, 1_000)
+    assert meter.per_s == pytest.approx(10_000)
+    meter.add(60.0, 50_000)
+    meter.add(60.5, 1_000)
+    assert meter.per_s == pytest.approx(10_000), "the keyframe after a pause says nothing"

@@ -30,6 +30,8 @@ def read(message: Any) -> Request:
         ({"type": "subscribe", "run": "a", "tier": "low", "epoch": "e", "offset": "3-120"},
          Subscribe("a", "low", ("e", Offset(3, 120)))),
         ({"type": "subscribe", "run": "a", "epoch": "e"}, Subscribe("a", "auto")),
+        ({"type": "subscribe", "run": "a", "layers": ["cars"], "freshness_ms": 250, "images": False},
+         Subscribe("a", "auto", None, 0.25, frozenset({"cars"}), images=False)),
         ({"type": "unsubscribe", "run": "a"}, Unsubscribe("a")),
         ({"type": "command", "run": "a", "command_id": "c", "name": "step", "args": {"steps": 2}},
          Steer("a", "c", "step", {"steps": 2})),

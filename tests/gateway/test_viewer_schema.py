@@ -84,6 +84,14 @@ def test_every_message_of_a_gateways_own_fits(message: dict[str, Any]) -> None:
         ({"type": "subscribe", "run": "a b"}, False),
         ({"type": "subscribe", "run": "a", "tier": "best"}, False),
         ({"type": "subscribe", "run": "a", "epoch": "e", "offset": "3"}, False),
+        ({"type": "subscribe", "run": "a", "layers": ["cars"], "freshness_ms": 250, "images": False}, True),
+        ({"type": "subscribe", "run": "a", "layers": None, "freshness_ms": None, "images": None}, True),
+        ({"type": "subscribe", "run": "a", "layers": "cars"}, False),
+        ({"type": "subscribe", "run": "a", "layers": [""]}, False),
+        ({"type": "subscribe", "run": "a", "layers": ["x"] * 65}, False),
+        ({"type": "subscribe", "run": "a", "freshness_ms": 50}, False),
+        ({"type": "subscribe", "run": "a", "freshness_ms": 20_000}, False),
+        ({"type": "subscribe", "run": "a", "images": 1}, False),
         ({"type": "unsubscribe", "run": "a"}, True),
         ({"type": "unsubscribe"}, False),
         ({"type": "command", "run": "a", "command_id": "c", "name": "step", "args": {"steps": 2}}, True),
@@ -127,7 +135,7 @@ def test_the_schema_names_what_the_code_knows() -> None:
 
 
 def test_the_schema_and_the_page_name_every_error_code() -> None:
-    codes = {kind.code for kind in refusals()} - {"content_type"}  # which only HTTP has
+    codes = {kind.code for kind in refusals()} - {"content_type", "no_state", "unknown_client"}  # which only HTTP has
     codes |= {errors.InvalidMessage.cause, errors.TooLarge.cause} | literal_codes(hub) | literal_codes(session)
     assert commanding.UnknownRunRefused.code in codes
     assert set(schema("viewer")["$defs"]["error"]["properties"]["code"]["enum"]) == codes

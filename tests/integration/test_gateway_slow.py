@@ -60,8 +60,8 @@ async def test_a_stalled_viewer_delays_nobody_and_gets_fresh_state_when_it_reads
 
 def _read_until_notice(viewer: RawViewer) -> int:
     while True:
-        _, payload = viewer.frame()
-        message = msgspec.msgpack.decode(payload)
+        opcode, payload = viewer.frame()
+        message = msgspec.msgpack.decode(payload) if opcode == 2 else {"type": ""}
         if message["type"] == "notice" and message["skipped"]:
             return int(message["skipped"])
 

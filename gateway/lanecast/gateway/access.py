@@ -19,12 +19,13 @@ AUDIENCE: Final = "lanecast"
 WATCH: Final = "watch"
 COMMAND: Final = "command"
 INGEST: Final = "ingest"
+MANAGE: Final = "manage"
 
 RIGHTS: Final[dict[str, frozenset[str]]] = {
     "viewer": frozenset({WATCH}),
     "controller": frozenset({WATCH, COMMAND}),
     "publisher": frozenset({WATCH, INGEST}),
-    "admin": frozenset({WATCH, COMMAND, INGEST}),
+    "admin": frozenset({WATCH, COMMAND, INGEST, MANAGE}),
 }
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _TOKEN_NAMES: Final = frozenset({"token", "access_token", "id_token", "jwt", "auth", "authorization", "bearer"})

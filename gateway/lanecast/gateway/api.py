@@ -17,13 +17,15 @@ from lanecast.broker import columns, flow, keys, lag, runs, wire
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage, TooLarge
 from lanecast.broker.lanes import Lane
+from lanecast.broker.tiers import SERVED
 from lanecast.broker.wire import Message
-from lanecast.gateway import access, ingest, intake
+from lanecast.gateway import access, ingest, intake, models, newest
 from lanecast.gateway.access import Identity
 from lanecast.gateway.cameras import Cameras
 from lanecast.gateway.commanding import UnknownRunRefused, carry_out
 from lanecast.gateway.errors import Refused, TokenMissing
 from lanecast.gateway.hub import Hub
+from lanecast.gateway.operating import Operating
 from lanecast.gateway.settings import GatewaySettings
 from lanecast.gateway.stats import prometheus
 from lanecast.gateway.throttle import Throttle, Wait
@@ -51,16 +53,39 @@ class Api:
     def __init__(self, settings: GatewaySettings, hub: Hub) -> None:
         self._settings = settings
         self._hub = hub
-        self._throttle = Throttle(settings.ingest_per_s, settings.ingest_per_producer_s)
-        self.router = router = APIRouter()
-        router.get("/api/runs")(self.list_runs)
-        router.get("/api/runs/{run}")(self.get_run)
+        self._throttle = self.throttle = Throttle(settings.ingest_per_s, settings.ingest_per_producer_s)
+        self.router = router = APIRouter(responses=models.ERRORS)
+        ok, takes = models.ok, models.body
+        router.get("/api/runs", responses=ok(models.Runs))(self.list_runs)
+        router.get("/api/runs/{run}", responses=ok(models.Info))(self.get_run)
         router.get("/api/runs/{run}/scene")(self.get_scene)
-        router.post("/api/runs/{run}/commands")(self.post_command)
-        router.post("/api/runs/{run}/ingest")(self.post_ingest)
-        router.post("/api/runs/{run}/producers")(self.post_producer)
-        router.get("/api/lag")(self.get_lag)
+        router.get("/api/runs/{run}/snapshot", responses=ok(models.Snapshot))(self.get_snapshot)
+        router.get("/api/runs/{run}/params", responses=ok(models.Params))(self.get_params)
+        router.patch(
+            "/api/runs/{run}/params",
+            responses=ok(models.CommandResult),
+            openapi_extra=takes(models.ParamsChange),
+        )(self.patch_params)
+        router.post(
+            "/api/runs/{run}/commands",
+            responses=ok(models.CommandResult),
+            openapi_extra=takes(models.CommandRequest),
+        )(self.post_command)
+        router.post(
+            "/api/runs/{run}/ingest",
+            status_code=202,
+            responses=ok(models.Accepted, 202),
+            openapi_extra=takes(models.IngestMessage, many=True),
+        )(self.post_ingest)
+        router.post(
+            "/api/runs/{run}/producers",
+            responses=ok(models.Producer),
+            openapi_extra=takes(models.ProducerRequest),
+        )(self.post_producer)
+        for path in ("/api/lag", "/api/stats/lag"):
+            router.get(path, responses=ok(models.LagRows))(self.get_lag)
         router.get("/api/stats")(self.get_stats)
+        router.include_router(Operating(settings, hub, self._identify).router)
         router.get("/metrics")(self.get_metrics)
         router.get("/healthz")(self.get_health)
         router.get("/readyz")(self.get_ready)
@@ -100,6 +125,43 @@ class Api:
             data = await asyncio.to_thread(_scene_as_json, data)
         return Response(data, media_type="application/json" if as_json else "application/msgpack", headers=headers)
 
+    async def get_snapshot(self, request: Request, run: str, tier: str = SERVED[-1], layers: str = "") -> Response:
+        """The newest state, decoded: of this tier, and only `layers` (separated by commas) if they are named."""
+        self._identify(request, access.WATCH, run)
+        if tier not in SERVED:
+            raise InvalidMessage("tier", f"{tier!r:.60} is not one of {', '.join(SERVED)}")
+        wanted = frozenset(name for name in layers.split(",") if name) or None
+        state = await newest.state(self._hub, run, tier, wanted)
+        if "msgpack" in request.headers.get("accept", ""):
+            return Response(await asyncio.to_thread(wire.encode, state), media_type="application/msgpack")
+        text = await asyncio.to_thread(msgspec.json.encode, state)
+        return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    async def get_params(self, request: Request, run: str) -> Response:
+        """The run's parameters, with the values that the simulation has confirmed."""
+        self._identify(request, access.WATCH, run)
+        info = await runs.get(self._hub.client, run)
+        if info is None:
+            raise UnknownRunRefused(f"run {run!r} is not registered", "run")
+        known = info.to_dict()
+        values = known["control"].get("params", {})
+        return JSONResponse(
+            {
+                "params": {
+                    name: {**spec, "value": values.get(name, spec["value"])} for name, spec in known["params"].items()
+                }
+            }
+        )
+
+    async def patch_params(self, request: Request, run: str) -> Response:
+        """Set parameters, and wait until the simulation has: short for the command `set_params`."""
+        identity = self._identify(request, access.COMMAND, run)
+        raw = wire.decode(await _body(request, COMMAND_BODY_BYTES), _encoding(request))
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("params"), Mapping):
+            raise InvalidMessage("params", "expected {params: {NAME: value}}")
+        command = {"name": "set_params", "args": {"params": raw["params"]}, "command_id": raw.get("command_id")}
+        return await self._command(identity, run, command)
+
     async def post_command(self, request: Request, run: str) -> Response:
         """Send a command, and wait for its result."""
         identity = self._identify(request, access.COMMAND, run)
@@ -107,6 +169,9 @@ class Api:
         raw = wire.decode(await _body(request, COMMAND_BODY_BYTES), enc)
         if not isinstance(raw, Mapping):
             raise InvalidMessage("message", f"expected a map with name and args, got {type(raw).__name__}")
+        return await self._command(identity, run, raw)
+
+    async def _command(self, identity: Identity, run: str, raw: Mapping[str, Any]) -> Response:
         given = raw.get("command_id")
         command_id = f"http-{secrets.token_hex(8)}" if given is None else keys.check_id(given, "command_id")
         outcome = await carry_out(

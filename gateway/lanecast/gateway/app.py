@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 import redis
 import structlog
@@ -17,17 +17,21 @@ from starlette.responses import Response
 from lanecast.broker import keys
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage
-from lanecast.gateway import handover, outbound
+from lanecast.gateway import access, docs_page, handover, outbound
 from lanecast.gateway.api import Api, error_response, identify
 from lanecast.gateway.commanding import Unanswered
 from lanecast.gateway.dashboard import Dashboard
 from lanecast.gateway.errors import Refused
 from lanecast.gateway.gate import Gate
 from lanecast.gateway.hub import Hub
+from lanecast.gateway.ingest_link import IngestLink
+from lanecast.gateway.ingesting import Desk
 from lanecast.gateway.session import Sessions
 from lanecast.gateway.settings import GatewaySettings
 from lanecast.gateway.stats import Stats
 from lanecast.gateway.viewer import Viewer
+
+INGEST_V1: Final = "lanecast.ingest.v1"
 
 log = structlog.get_logger()
 
@@ -40,25 +44,31 @@ def build(settings: GatewaySettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(settings, stats)
         sessions = Sessions(settings, hub)
-        app.include_router(Api(settings, hub).router)
+        api = Api(settings, hub)
+        app.include_router(api.router)
         app.state.sessions = sessions
+        app.state.desk = lambda run: Desk(hub, api.throttle, run)
         app.mount("/", Dashboard(settings.web_root))
         hub.start()
         hub.spawn(sessions.look_after())
         yield
         await hub.stop()
 
-    app = FastAPI(title="Lanecast gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Lanecast gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+    )
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type"],
         )
     app.add_middleware(Gate, settings=settings, stats=stats)
     _handle_errors(app, stats)
     _add_sockets(app, settings)
+    _add_ingest(app, settings)
+    docs_page.add(app)
     return app
 
 
@@ -126,6 +136,28 @@ def _add_sockets(app: FastAPI, settings: GatewaySettings) -> None:
 
     app.add_api_websocket_route("/ws", connect)
     app.add_api_websocket_route("/ws/{run}", connect)
+
+
+def _add_ingest(app: FastAPI, settings: GatewaySettings) -> None:
+    async def publish(socket: WebSocket, run: str) -> None:
+        try:
+            identity = identify(socket.headers.get("authorization"), settings)
+            keys.check_id(run)
+            if identity is not None:
+                identity.require(access.INGEST, run)
+        except (InvalidMessage, Refused) as error:
+            await socket.send_denial_response(error_response(error))
+            return
+        offered = INGEST_V1 in socket.scope.get("subprotocols", ())
+        await socket.accept(subprotocol=INGEST_V1 if offered else None)
+
+        def make(transport: Any, connections: set[Any]) -> IngestLink:
+            return IngestLink(transport, connections, socket.app.state.desk(run), identity, settings.key)
+
+        with contextlib.suppress(ConnectionError):
+            socket.scope["extensions"][handover.EXTENSION](make).begin()
+
+    app.add_api_websocket_route("/ws/ingest/{run}", publish)
 
 
 def prepare(transport: Any, settings: GatewaySettings) -> None:

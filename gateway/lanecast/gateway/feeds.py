@@ -18,7 +18,9 @@ from lanecast.broker.offsets import START, Offset
 from lanecast.broker.runs import RunInfo
 from lanecast.gateway import framing, policy
 from lanecast.gateway.json_view import JsonView
-from lanecast.gateway.snapshot import Entry, read_entry
+from lanecast.gateway.layer_filter import Layers, only
+from lanecast.gateway.meter import Meter
+from lanecast.gateway.snapshot import Entry, published_ms, read_entry
 from lanecast.gateway.stats import Stats
 
 if TYPE_CHECKING:
@@ -39,18 +41,22 @@ class Subscription:
         waiting: lossless messages that came before the viewer was let in; None once it is.
         from_seq: number of the first broadcast that continues what the viewer has; NEVER: it needs a keyframe.
         skipped: state frames that it did not get since it last got one.
-        images: it wants camera pictures, too.
         struggled: it has fallen behind since the tier policy last looked.
+        layers: the only ones it wants; None: all.
+        images: it wants camera pictures.
+        decode_ms, age_ms, fps: what the viewer reported, until the tier policy has looked.
+        freshness_s: the budget that it asked for; None: as the gateway is set.
+        changes: of tier, by the policy.
     """
 
     __slots__ = (
-        "auto", "closed", "decode_ms", "feed", "from_seq", "images", "last", "picture_feed", "resume", "skipped",
-        "struggled", "tier", "tier_feed", "viewer", "waiting",
+        "age_ms", "auto", "changes", "closed", "decode_ms", "feed", "fps", "freshness_s", "from_seq", "images", "last",
+        "layers", "picture_feed", "resume", "skipped", "struggled", "tier", "tier_feed", "viewer", "waiting",
     )  # fmt: skip
 
     def __init__(
         self, viewer: Viewer, feed: RunFeed, wanted: str, resume: tuple[str, Offset] | None, now_s: float,
-        *, images: bool = True,
+        layers: Layers | None = None,
     ) -> None:  # fmt: skip
         self.viewer = viewer
         self.feed = feed
@@ -58,7 +64,6 @@ class Subscription:
         self.auto = wanted == policy.AUTO
         self.tier = policy.start(wanted, now_s)
         self.tier_feed: TierFeed | None = None
-        self.images = images
         self.picture_feed: PictureFeed | None = None
         self.last = START
         self.waiting: list[Entry] | None = []
@@ -66,7 +71,13 @@ class Subscription:
         self.skipped = 0
         self.struggled = False
         self.decode_ms = 0.0
+        self.age_ms = 0.0
+        self.fps = 0.0
         self.closed = False
+        self.layers = layers
+        self.images = True
+        self.freshness_s: float | None = None
+        self.changes = 0
 
 
 class Clock:
@@ -81,6 +92,22 @@ class Clock:
         """The next number."""
         self.seq += 1
         return self.seq
+
+
+class Selection:
+    """Those viewers of a tier who want the same layers of it, and what was made for them."""
+
+    __slots__ = ("blob", "layers", "subs", "text_subs")
+
+    def __init__(self, layers: Layers) -> None:
+        self.layers: Layers | None = layers
+        self.subs: dict[Subscription, None] = {}
+        self.text_subs: dict[Subscription, None] = {}
+        self.blob: bytes | None = None
+
+    def select(self, frame: bytes) -> bytes:
+        """A binary frame with these layers only."""
+        return framing.message(framing.BINARY, only(framing.payload_of(frame), self.layers or frozenset()))
 
 
 class TierFeed:
@@ -101,6 +128,7 @@ class TierFeed:
         self.asking = False
         self.subs: dict[Subscription, None] = {}
         self.text_subs: dict[Subscription, None] = {}
+        self.layers: Layers | None = None
         self._chain: list[bytes] = []
         self._chain_bytes = 0
         self._blob: bytes | None = None
@@ -110,11 +138,21 @@ class TierFeed:
         self._want_key = want_key
         self._freshness_s = freshness_s
         self._heard_s = -math.inf
+        self.filtered: dict[Layers, Selection] = {}
+        self.meter = Meter()
+        self.text_meter = Meter()
+        self.age_s = 0.0
+        self.listen_until_s = -math.inf
 
     @property
     def viewers(self) -> int:
         """How many watch this tier."""
-        return len(self.subs) + len(self.text_subs)
+        chosen = sum(len(part.subs) + len(part.text_subs) for part in self.filtered.values())
+        return len(self.subs) + len(self.text_subs) + chosen
+
+    def wanted(self, now_s: float) -> bool:
+        """Whether anybody watches it, or wants to know how large it is."""
+        return bool(self.viewers) or now_s < self.listen_until_s
 
     def open(self, cursor: str, payloads: list[bytes]) -> None:
         """Start (again) from what Redis has: everybody here is drawn at once."""
@@ -124,6 +162,9 @@ class TierFeed:
         self._forget()
         for payload in payloads:
             self._remember(framing.message(framing.BINARY, payload), key=not self._chain)
+        for part in self.filtered.values():
+            for sub in (*part.subs, *part.text_subs):
+                self.draw(sub)
         for sub in (*self.subs, *self.text_subs):
             self.draw(sub)
 
@@ -136,7 +177,10 @@ class TierFeed:
     def enter(self, sub: Subscription) -> None:
         """Take a subscription in; it is drawn at once if there is something to draw."""
         self.leave(sub)
-        (self.text_subs if sub.viewer.text else self.subs)[sub] = None
+        part: TierFeed | Selection = self
+        if sub.layers is not None:
+            part = self.filtered.setdefault(sub.layers, Selection(sub.layers))
+        (part.text_subs if sub.viewer.text else part.subs)[sub] = None
         sub.tier_feed = self
         if self.opened:
             self.draw(sub)
@@ -144,7 +188,12 @@ class TierFeed:
     def _drop(self, sub: Subscription) -> None:
         self.subs.pop(sub, None)
         self.text_subs.pop(sub, None)
-        if not self.text_subs:
+        if sub.layers is not None and (part := self.filtered.get(sub.layers)) is not None:
+            part.subs.pop(sub, None)
+            part.text_subs.pop(sub, None)
+            if not part.subs and not part.text_subs:
+                del self.filtered[sub.layers]
+        if not self.text_subs and not any(part.text_subs for part in self.filtered.values()):
             self._view = None
         sub.tier_feed = None
         sub.from_seq = NEVER
@@ -155,9 +204,9 @@ class TierFeed:
         if time.monotonic() - self._heard_s > self._freshness_s:
             self._want_key(self)
             return
-        blob = self._text_blob() if sub.viewer.text else self._binary_blob()
-        if blob is None:
-            self._want_key(self)
+        blob = self._text_blob(sub.layers) if sub.viewer.text else self._binary_blob(sub.layers)
+        if blob is None or (len(self._chain) > 1 and len(blob) > sub.viewer.room()):
+            self._want_key(self)  # to a slow link a new keyframe alone comes sooner than an old one with its deltas
         elif not sub.viewer.blocked:
             sub.from_seq = self._clock.seq + 1
             sub.viewer.put(blob)
@@ -173,6 +222,7 @@ class TierFeed:
             data = fields.get(b"data")
             if data is None:
                 continue
+            self.age_s = max(0.0, time.time() - published_ms(fields) / 1000)
             key = fields.get(b"key") == b"1"
             frame = framing.message(framing.BINARY, data)
             if key:
@@ -185,16 +235,29 @@ class TierFeed:
         if not batch:
             return
         self._heard_s = time.monotonic()
+        self.meter.add(self._heard_s, sum(map(len, batch)))
         seq = self._clock.tick()
         if self.subs:
             frame = batch[0] if len(batch) == 1 else b"".join(batch)
             await self._broadcast(list(self.subs), frame, seq, len(batch), rejoin=has_key)
-        if self.text_subs:
-            complete = self._text_frame(batch)
-            if complete is not None:
-                await self._broadcast(list(self.text_subs), complete, seq, 1, rejoin=True)
-            else:
+        for chosen in list(self.filtered.values()):
+            if chosen.subs:
+                frame = b"".join(map(chosen.select, batch))
+                await self._broadcast(list(chosen.subs), frame, seq, len(batch), rejoin=has_key)
+        await self._deliver_text(batch, seq)
+
+    async def _deliver_text(self, batch: list[bytes], seq: int) -> None:
+        parts: list[TierFeed | Selection] = [self, *self.filtered.values()]
+        texts = [part for part in parts if part.text_subs]
+        if texts and not self._take_text(batch):
+            self._want_key(self)
+            return
+        for part in texts:
+            if (complete := self._text_blob(part.layers)) is None:
                 self._want_key(self)
+            else:
+                self.text_meter.add(self._heard_s, len(complete))
+                await self._broadcast(list(part.text_subs), complete, seq, 1, rejoin=True)
 
     async def _broadcast(self, subs: list[Subscription], frame: bytes, seq: int, count: int, *, rejoin: bool) -> None:
         size = len(frame)
@@ -215,6 +278,7 @@ class TierFeed:
                     sub.from_seq = NEVER
                     sub.skipped += count
                     sub.struggled = True
+                    viewer.drops += count
                     self._stats.dropped["late" if viewer.late else "backlog"] += count
                 elif rejoin:
                     sub.from_seq = seq + 1
@@ -235,6 +299,8 @@ class TierFeed:
             self._forget()
         elif not self._chain:
             return
+        for part in self.filtered.values():
+            part.blob = None
         self._chain.append(frame)
         self._chain_bytes += len(frame)
         self._blob = None
@@ -246,26 +312,30 @@ class TierFeed:
         self._chain_bytes = 0
         self._blob = None
         self._view = None
+        for part in self.filtered.values():
+            part.blob = None
 
-    def _binary_blob(self) -> bytes | None:
+    def _binary_blob(self, layers: Layers | None) -> bytes | None:
+        if layers is not None:
+            part = self.filtered[layers]
+            if part.blob is None and self._chain:
+                part.blob = b"".join(map(part.select, self._chain))
+            return part.blob
         if self._blob is None and self._chain:
             self._blob = b"".join(self._chain)
         return self._blob
 
-    def _text_blob(self) -> bytes | None:
+    def _text_blob(self, layers: Layers | None) -> bytes | None:
         if self._view is None:
             self._view = JsonView()
             for frame in self._chain:
                 self._view.take(framing.payload_of(frame))
-        return self._view.framed()
+        return self._view.framed(layers)
 
-    def _text_frame(self, batch: list[bytes]) -> bytes | None:
-        if self._view is None:  # a keyframe has just come: the chain is what to start from
-            return self._text_blob()
-        for frame in batch:
-            if not self._view.take(framing.payload_of(frame)):
-                return None
-        return self._view.framed()
+    def _take_text(self, batch: list[bytes]) -> bool:
+        """Keep up with what has been read; False if a keyframe is needed."""
+        # Without a view a keyframe has just come: the chain, which it begins, is what `_text_blob` starts from.
+        return self._view is None or all(self._view.take(framing.payload_of(frame)) for frame in batch)
 
 
 class RunFeed:
@@ -283,6 +353,8 @@ class RunFeed:
         self.joiners: list[Subscription] = []
         self.joining: asyncio.Task[None] | None = None
         self.tiers: dict[str, TierFeed] = {}
+        self.rates: dict[bool, dict[str, float]] = {True: {}, False: {}}
+        """Of JSON viewers, of others: tier -> bytes per second when it was last read."""
         self.waiters: dict[str, list[asyncio.Future[dict[str, Any]]]] = {}
         self._stats = stats
         self._begun = begun

@@ -20,12 +20,15 @@ import structlog
 from lanecast.broker import demand, keys, lease, runs, scripts, tasks
 from lanecast.broker.connect import TRANSIENT, connect
 from lanecast.broker.errors import UnknownRun
-from lanecast.broker.offsets import Offset, parse
+from lanecast.broker.offsets import parse
 from lanecast.broker.runs import RunInfo
 from lanecast.broker.tiers import SERVED
 from lanecast.gateway import outbound, policy, snapshot, upkeep
 from lanecast.gateway.channel import Source
+from lanecast.gateway.errors import Refused
 from lanecast.gateway.feeds import Clock, RunFeed, Subscription, TierFeed
+from lanecast.gateway.inbound import Subscribe
+from lanecast.gateway.layer_filter import Layers
 from lanecast.gateway.picture_feeds import PictureFeeds
 from lanecast.gateway.reader import Reader
 from lanecast.gateway.settings import GatewaySettings
@@ -33,6 +36,8 @@ from lanecast.gateway.stats import Stats
 from lanecast.gateway.viewer import Viewer
 
 KEYFRAME_EVERY_S: Final = 0.25
+SELECTIONS_MAX: Final = 64
+"""Each costs about as much as a tier: its frames are made anew, once for all who want the same layers."""
 GOODBYE_S: Final = 0.5
 RETRY_MAX_S: Final = 1.0
 
@@ -49,7 +54,7 @@ class Hub:
         self.feeds: dict[str, RunFeed] = {}
         self.viewers: dict[Viewer, None] = {}
         self.online = False
-        self._freshness_s = settings.freshness_ms / 1000
+        self.freshness_s = settings.freshness_ms / 1000
         self._lost = False
         self.trouble = "not yet connected to Redis"
         self.group = keys.gateway_group(settings.node)
@@ -90,14 +95,20 @@ class Hub:
 
     # --- viewers ---
 
-    def subscribe(
-        self, viewer: Viewer, run: str, wanted: str, resume: tuple[str, Offset] | None, *, images: bool = True
-    ) -> None:
-        """Let a viewer in, or change the tier of one that is in. The answer, `subscribed`, follows."""
+    def subscribe(self, viewer: Viewer, wish: Subscribe) -> None:
+        """Let a viewer in, or change what one that is in gets. The answer, `subscribed`, follows.
+
+        Raises:
+            Refused: there are too many different selections of layers already.
+        """
         now_s = time.monotonic()
+        run, wanted, resume = wish.run, wish.tier, wish.resume
         sub = viewer.subs.get(run)
+        if wish.layers is not None and (sub is None or sub.layers != wish.layers):
+            self._check_selections(run, wish.layers)
         if sub is not None and resume is None:
-            sub.images = images
+            TierFeed.leave(sub)
+            sub.layers, sub.images, sub.freshness_s = wish.layers, wish.images, wish.freshness_s
             sub.auto, sub.tier = wanted == policy.AUTO, policy.start(wanted, now_s)
             if sub.waiting is None and sub.feed.info is not None:
                 self._announce(sub, sub.feed.info, recovered=True)
@@ -108,10 +119,18 @@ class Hub:
         feed = self.feeds.get(run)
         if feed is None:
             feed = self.feeds[run] = RunFeed(run, self.stats, self._begun)
-        sub = Subscription(viewer, feed, wanted, resume, now_s, images=images)
+        sub = Subscription(viewer, feed, wanted, resume, now_s, wish.layers)
+        sub.images, sub.freshness_s = wish.images, wish.freshness_s
         viewer.subs[run] = sub
         feed.subs[sub] = None
         self._admit_later(feed, sub)
+
+    def _check_selections(self, run: str, layers: Layers) -> None:
+        tiers = [tier for feed in self.feeds.values() for tier in feed.tiers.values()]
+        known = {(tier.run, selected) for tier in tiers for selected in tier.filtered}
+        if len(known) >= SELECTIONS_MAX and (run, layers) not in known:
+            message = f"this gateway makes at most {SELECTIONS_MAX} different selections of layers; ask for all of them"
+            raise Refused(message, "layers")
 
     def unsubscribe(self, sub: Subscription) -> None:
         """Let a viewer out of a run."""
@@ -130,14 +149,21 @@ class Hub:
 
     def change_tier(self, sub: Subscription, tier: str) -> None:
         """Put a subscription on another tier; it is drawn there at once, or with the next keyframe."""
-        feed = sub.feed.tiers.get(tier)
+        self._tier(sub.feed, tier).enter(sub)
+        self.pictures.enter(sub, tier)
+
+    def listen(self, sub: Subscription, tier: str, until_s: float) -> None:
+        """Read another tier of what somebody watches for a while, to know how large it is."""
+        self._tier(sub.feed, tier).listen_until_s = until_s
+
+    def _tier(self, run_feed: RunFeed, tier: str) -> TierFeed:
+        feed = run_feed.tiers.get(tier)
         if feed is None:
-            feed = sub.feed.tiers[tier] = TierFeed(
-                sub.feed.run, tier, self._clock, self.stats, self.ask_keyframe, self._freshness_s
+            feed = run_feed.tiers[tier] = TierFeed(
+                run_feed.run, tier, self._clock, self.stats, self.ask_keyframe, self.freshness_s
             )
             self.spawn(self._open_tier(feed))
-        feed.enter(sub)
-        self.pictures.enter(sub, tier)
+        return feed
 
     def redraw(self, sub: Subscription) -> None:
         """The viewer's chain is broken: draw it again."""
@@ -272,7 +298,7 @@ class Hub:
         attempt = tier.opening
         self.demand(tier, key=False)
         try:
-            cursor, payloads = await snapshot.chain(self.client, tier.run, tier.tier, self._freshness_s * 1000)
+            cursor, payloads = await snapshot.chain(self.client, tier.run, tier.tier, self.freshness_s * 1000)
         except TRANSIENT:
             return
         except redis.ResponseError as error:

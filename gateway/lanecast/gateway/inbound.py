@@ -14,7 +14,12 @@ from lanecast.broker.commands import NAMES
 from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.offsets import Offset
 from lanecast.broker.tiers import SERVED
+from lanecast.gateway.layer_filter import MAX_NAMES, Layers
 from lanecast.gateway.policy import AUTO
+
+FRESHNESS_MS: Final = (100.0, 10_000.0)
+"""Bounds of what a viewer may ask for: less than a round trip cannot be kept, more is not live."""
+NAME_MAX: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +31,20 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Watch a run; `resume` is (epoch, offset) of the last lossless message that the viewer has.
+    """Watch a run.
 
-    `images`: camera pictures, too.
+    Attributes:
+        resume: (epoch, offset) of the last lossless message that the viewer has.
+        freshness_s: how old what it is sent may get; None: as the gateway is set.
+        layers: the only ones it wants; None: all.
+        images: camera pictures, too.
     """
 
     run: str
     tier: str = AUTO
     resume: tuple[str, Offset] | None = None
+    freshness_s: float | None = None
+    layers: Layers | None = None
     images: bool = True
 
 
@@ -125,15 +136,38 @@ def _subscribe(raw: Mapping[str, Any]) -> Subscribe:
     tier = AUTO if tier is None else tier
     if tier != AUTO and tier not in SERVED:
         raise InvalidMessage("tier", f"{tier!r:.60} is not one of {', '.join((AUTO, *SERVED))}")
+    resume = None
     epoch, offset = raw.get("epoch"), raw.get("offset")
-    images = raw.get("images", True)
-    if not isinstance(images, bool):
+    if epoch is not None and offset is not None:
+        if not isinstance(epoch, str) or len(epoch) > 128:
+            raise InvalidMessage("epoch", f"expected the epoch of a `subscribed`, got {epoch!r:.60}")
+        resume = (epoch, offsets.parse(offset))
+    images = raw.get("images")
+    if images is not None and not isinstance(images, bool):
         raise InvalidMessage("images", f"expected true or false, got {images!r:.60}")
-    if epoch is None or offset is None:
-        return Subscribe(run, tier, images=images)
-    if not isinstance(epoch, str) or len(epoch) > 128:
-        raise InvalidMessage("epoch", f"expected the epoch of a `subscribed`, got {epoch!r:.60}")
-    return Subscribe(run, tier, (epoch, offsets.parse(offset)), images)
+    return Subscribe(run, tier, resume, _freshness(raw), _layers(raw), images is not False)
+
+
+def _freshness(raw: Mapping[str, Any]) -> float | None:
+    if raw.get("freshness_ms") is None:
+        return None
+    freshness_ms = _number(raw, "freshness_ms")
+    low, high = FRESHNESS_MS
+    if not low <= freshness_ms <= high:
+        raise InvalidMessage("freshness_ms", f"expected {low:g} to {high:g}, got {freshness_ms:g}")
+    return freshness_ms / 1000
+
+
+def _layers(raw: Mapping[str, Any]) -> Layers | None:
+    names = raw.get("layers")
+    if names is None:
+        return None
+    if not isinstance(names, list) or len(names) > MAX_NAMES:
+        raise InvalidMessage("layers", f"expected a list of at most {MAX_NAMES} names of layers")
+    for place, name in enumerate(names):
+        if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX:
+            raise InvalidMessage(f"layers[{place}]", f"expected the name of a layer, got {name!r:.60}")
+    return frozenset(names)
 
 
 def _steer(raw: Mapping[str, Any]) -> Steer:

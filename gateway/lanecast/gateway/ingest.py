@@ -56,6 +56,15 @@ def read_body(body: bytes, enc: str) -> list[tuple[Lane, Message]]:
         return [_read(raw, None)]
     if len(raw) > MAX_MESSAGES:
         raise TooLarge("messages", len(raw), MAX_MESSAGES, "messages")
+    return read_items(raw)
+
+
+def read_items(raw: list[Any]) -> list[tuple[Lane, Message]]:
+    """Read messages that are decoded already.
+
+    Raises:
+        InvalidItem: with field, problem and index of the first message that is wrong.
+    """
     return [_read(item, index) for index, item in enumerate(raw)]
 
 

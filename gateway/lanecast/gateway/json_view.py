@@ -14,6 +14,7 @@ from lanecast.broker import messages
 from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.rendition import LayerView, View
 from lanecast.gateway import outbound
+from lanecast.gateway.layer_filter import Layers
 
 
 class JsonView:
@@ -30,8 +31,13 @@ class JsonView:
             self._view = View()
             return False
 
-    def framed(self) -> bytes | None:
-        """The state as one WebSocket text frame; None before the first keyframe."""
+    def framed(self, layers: Layers | None = None) -> bytes | None:
+        """The state (of these layers only) as one WebSocket text frame; None before the first keyframe."""
+        message = self.state(layers)
+        return None if message is None else outbound.encode(message, text=True)
+
+    def state(self, layers: Layers | None = None) -> dict[str, Any] | None:
+        """The state (of these layers only) as a complete frame, columns as lists; None before the first keyframe."""
         frame = self._view.frame
         if not frame or self._view.offset is None:
             return None
@@ -39,14 +45,18 @@ class JsonView:
             **frame,
             "key": True,
             "prev": None,
-            "layers": {name: _layer(layer) for name, layer in self._view.layers.items()},
+            "layers": {
+                name: _layer(layer) for name, layer in self._view.layers.items() if layers is None or name in layers
+            },
             "metrics": self._view.metrics,
         }
-        sides = {name: {"cell": layer.cell} for name, layer in self._view.layers.items() if layer.cell is not None}
         # A delta does not say them again, and here every frame is complete.
+        sides = {name: {"cell": self._view.layers[name].cell} for name in message["layers"]}
+        sides = {name: side for name, side in sides.items() if side["cell"] is not None}
+        left_out = [name for name in self._view.left_out or () if layers is None or name in layers]
         message |= {"lod": sides} if sides else {}
-        message |= {"left_out": self._view.left_out} if self._view.left_out else {}
-        return outbound.encode(message, text=True)
+        message |= {"left_out": left_out} if left_out else {}
+        return message
 
 
 def _layer(layer: LayerView) -> dict[str, list[Any]]:

@@ -5,6 +5,7 @@ What workers say (`broker.messages`) is passed on as it is; only `lanecast.json.
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -18,6 +19,9 @@ from lanecast.gateway import framing
 V1: Final = "lanecast.v1"
 JSON_V1: Final = "lanecast.json.v1"
 SUBPROTOCOLS: Final = (V1, JSON_V1)
+
+_PING: Final = b"lanecast"
+_PAD: Final = framing.message(framing.PONG, bytes(125))
 
 _to_msgpack = msgspec.msgpack.Encoder()
 _to_json = msgspec.json.Encoder()
@@ -77,6 +81,24 @@ def notice(text: str, run: str | None = None, skipped: int = 0, tier: str | None
     """The gateway did something on its own; `tier` is the new one if that is what it did."""
     message = {"type": "notice", "run": run, "text": text, "skipped": skipped}
     return message if tier is None else {**message, "tier": tier}
+
+
+def ping(now_s: float) -> bytes:
+    """A WebSocket ping that says when it was sent, by the monotonic clock; the answer brings it back."""
+    return framing.message(framing.PING, _PING + struct.pack("!d", now_s))
+
+
+def ping_time(payload: bytes) -> float | None:
+    """When the ping of this answer was sent; None: it is no answer to `ping`."""
+    if len(payload) != len(_PING) + 8 or not payload.startswith(_PING):
+        return None
+    sent_s: float = struct.unpack_from("!d", payload, len(_PING))[0]
+    return sent_s
+
+
+def padding(size: int) -> bytes:
+    """About `size` bytes that mean nothing: unsolicited pongs, which every client drops (RFC 6455, 5.5.3)."""
+    return _PAD * max(1, round(size / len(_PAD)))
 
 
 def error(

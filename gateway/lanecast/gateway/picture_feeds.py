@@ -104,7 +104,7 @@ class PictureFeed:
             seen = shown.get(picture.camera, 0)
             if seen >= picture.number:
                 continue
-            if viewer.closing or viewer.blocked or viewer.waiting_bytes > BEHIND_BYTES:
+            if viewer.closing or viewer.blocked or viewer.waiting_now() > BEHIND_BYTES:
                 if shown.get(picture.camera) != -picture.number:  # count it once, though it is looked at again
                     stats.dropped["image_behind"] += 1
                     shown[picture.camera] = -picture.number

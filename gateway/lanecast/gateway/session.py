@@ -13,17 +13,19 @@ import structlog
 
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage
-from lanecast.gateway import access, framing, inbound, outbound, policy
+from lanecast.gateway import access, framing, inbound, outbound
 from lanecast.gateway.commanding import Unanswered, carry_out
 from lanecast.gateway.errors import Forbidden, Refused, TokenMissing
 from lanecast.gateway.hub import Hub
 from lanecast.gateway.settings import GatewaySettings
+from lanecast.gateway.tuner import Tuner
 from lanecast.gateway.viewer import Viewer
 
 MISTAKES_MAX: Final = 20
 UNDER_WAY_MAX: Final = 16
 """Commands of one connection that wait for Redis at the same time."""
 SWEEP: Final = 256
+LOOK_S: Final = 0.25
 
 log = structlog.get_logger()
 
@@ -34,9 +36,11 @@ class Sessions:
     def __init__(self, settings: GatewaySettings, hub: Hub) -> None:
         self.lossless_bytes = settings.lossless_bytes
         self.messages_per_s = settings.messages_per_s
+        self.freshness_s = settings.freshness_ms / 1000
         self._settings = settings
         self._hub = hub
         self._stats = hub.stats
+        self._tuner = Tuner(hub)
         self._users: Counter[str] = Counter()
         self._flood_said_s = 0.0
         self._limits = {
@@ -69,6 +73,7 @@ class Sessions:
 
     def gone(self, viewer: Viewer) -> None:
         """Its connection no longer exists."""
+        self._tuner.forget(viewer)
         user = viewer.identity.user if viewer.identity else None
         if user is not None and self._settings.secret is not None:
             self._users[user] -= 1
@@ -161,11 +166,13 @@ class Sessions:
         if identity is None or viewer.closing:
             return
         match request:
-            case inbound.Subscribe(run, tier, resume, images):
+            case inbound.Subscribe(run):
                 identity.require(access.WATCH, run)
                 if run not in viewer.subs and len(viewer.subs) >= self._settings.max_runs:
                     raise Refused(f"one connection watches at most {self._settings.max_runs} runs", "run")
-                self._hub.subscribe(viewer, run, tier, resume, images=images)
+                self._hub.subscribe(viewer, request)
+                budgets = [sub.freshness_s for sub in viewer.subs.values() if sub.freshness_s is not None]
+                viewer.budget_s = min(budgets, default=self.freshness_s)
             case inbound.Unsubscribe(run):
                 if (sub := viewer.subs.get(run)) is not None:
                     self._hub.unsubscribe(sub)
@@ -175,7 +182,7 @@ class Sessions:
                 self._hub.redraw(sub)
             case inbound.Report():
                 if (sub := viewer.subs.get(request.run)) is not None:
-                    sub.decode_ms = request.decode_ms
+                    sub.decode_ms, sub.age_ms, sub.fps = request.decode_ms, request.age_ms, request.fps
             case inbound.Ping(t):
                 viewer.send(outbound.pong(t))
             case inbound.Steer():
@@ -226,13 +233,13 @@ class Sessions:
 
     async def look_after(self) -> None:
         """Measure, decide tiers, ping, end what has expired; for ever."""
-        budget_s = self._settings.freshness_ms / 1000
-        ping = framing.message(framing.PING, b"lanecast")
+        self._hub.spawn(self._tuner.look_closely())
         next_ping_s = time.monotonic() + self._settings.ping_s
         while True:
-            await asyncio.sleep(budget_s / 2)
+            await asyncio.sleep(min(LOOK_S, self.freshness_s / 2))
             now_s, now_unix_s = time.monotonic(), time.time()
             pinging = now_s >= next_ping_s
+            ping = outbound.ping(now_s)
             if pinging:
                 next_ping_s = now_s + self._settings.ping_s
             for place, viewer in enumerate(list(self._hub.viewers)):
@@ -250,17 +257,4 @@ class Sessions:
                         continue
                     viewer.seen = False
                     viewer.put(ping)
-                viewer.measure(now_s, budget_s)
-                self._choose_tiers(viewer, now_s)
-
-    def _choose_tiers(self, viewer: Viewer, now_s: float) -> None:
-        for sub in list(viewer.subs.values()):
-            if not sub.auto or sub.tier_feed is None:
-                continue
-            signs = policy.Signs(sub.struggled or viewer.late, sub.decode_ms)
-            sub.struggled, sub.decode_ms = False, 0.0
-            before, sub.tier = sub.tier, policy.decide(sub.tier, signs, now_s)
-            if sub.tier.tier != before.tier:
-                self._hub.change_tier(sub, sub.tier.tier)
-                text = f"tier {before.tier} -> {sub.tier.tier}"
-                viewer.send(outbound.notice(text, sub.feed.run, tier=sub.tier.tier))
+                self._tuner.glance(viewer, now_s)

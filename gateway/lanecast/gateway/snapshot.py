@@ -91,7 +91,7 @@ async def chain(client: Any, run: str, tier: str, freshness_ms: float) -> tuple[
         pipe.xrevrange(key, count=1)
         keyframe, newest = await pipe.execute()
     cursor = newest[0][0].decode() if newest else str(START)
-    if keyframe is None or not newest or time.time() * 1000 - _published_ms(newest[0][1]) > freshness_ms:
+    if keyframe is None or not newest or time.time() * 1000 - published_ms(newest[0][1]) > freshness_ms:
         return cursor, []
     rows = await client.xrange(key, keyframe)
     if not rows or rows[0][0] != keyframe:
@@ -109,7 +109,8 @@ def _rows(found: list[list[Any]]) -> list[tuple[bytes, dict[bytes, bytes]]]:
     return [(entry_id, dict(zip(words[::2], words[1::2], strict=True))) for entry_id, words in found]
 
 
-def _published_ms(fields: dict[bytes, bytes]) -> float:
+def published_ms(fields: dict[bytes, bytes]) -> float:
+    """When the simulation published what an entry of a tier's stream shows, Unix milliseconds; 0: it does not say."""
     try:
         return float(fields.get(b"pub_ms", b"0"))
     except ValueError:

@@ -18,7 +18,10 @@ class Stats:
     """What happened since this process started; only ever rises."""
 
     __slots__ = (
+        "_asked",
+        "_per_s",
         "bytes_out",
+        "changed",
         "closed",
         "commands",
         "dropped",
@@ -41,6 +44,21 @@ class Stats:
         self.dropped: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
+        self.changed: Counter[str] = Counter()
+        self._asked = (self.started, (0, 0, 0))
+        self._per_s = {"frames_out": 0.0, "messages_out": 0.0, "bytes_out": 0.0}
+
+    def rates(self, now_s: float) -> dict[str, float]:
+        """What was sent per second since the last call that was at least a second before."""
+        then_s, then = self._asked
+        gone_s = max(1e-3, now_s - then_s)
+        now = (self.frames_out, self.messages_out, self.bytes_out)
+        if gone_s >= 1.0:
+            self._asked = (now_s, now)
+            names = ("frames_out", "messages_out", "bytes_out")
+            per_s = (round((new - old) / gone_s, 1) for new, old in zip(now, then, strict=True))
+            self._per_s = dict(zip(names, per_s, strict=True))
+        return self._per_s
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -55,6 +73,7 @@ class Stats:
             "dropped": dict(self.dropped),
             "rejected": dict(self.rejected),
             "closed": dict(self.closed),
+            "changed": dict(self.changed),
         }
 
 
@@ -76,6 +95,7 @@ _HELP: Final = {
     "lanecast_gateway_dropped_total": ("counter", "State frames and camera pictures not written, by cause."),
     "lanecast_gateway_rejected_total": ("counter", "Requests and messages refused, by cause."),
     "lanecast_gateway_closed_total": ("counter", "Viewer connections closed, by close code."),
+    "lanecast_gateway_tier_changes_total": ("counter", "Changes of tier by the policy, up and down."),
     "lanecast_lag_entries": ("gauge", "Entries of a stream that a reader has still to read."),
     "lanecast_lag_seconds": ("gauge", "How long the oldest of them has been waiting."),
 }
@@ -102,6 +122,7 @@ def prometheus(
         *(("lanecast_gateway_dropped_total", {"cause": name}, n) for name, n in stats.dropped.items()),
         *(("lanecast_gateway_rejected_total", {"cause": name}, n) for name, n in stats.rejected.items()),
         *(("lanecast_gateway_closed_total", {"code": name}, n) for name, n in stats.closed.items()),
+        *(("lanecast_gateway_tier_changes_total", {"to": name}, n) for name, n in stats.changed.items()),
         *(("lanecast_lag_entries", labels, row.entries) for labels, row in readers),
         *(("lanecast_lag_seconds", labels, round(row.age_s, 3)) for labels, row in readers),
     ]

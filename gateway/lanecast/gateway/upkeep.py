@@ -50,7 +50,7 @@ async def tick(hub: Hub) -> None:
     feeds = [feed for feed in hub.feeds.values() if feed.info is not None]
     tiers = [tier for feed in feeds for tier in feed.tiers.values()]
     for tier in tiers:
-        if tier.viewers:
+        if tier.wanted(time.monotonic()):
             hub.demand(tier, key=False)
         if not tier.opened:
             hub.reopen(tier)
@@ -115,7 +115,7 @@ async def _close_idle(hub: Hub) -> None:
         feed.idle_s = 0.0 if feed.wanted or feed.joining else feed.idle_s or now_s
         feed_closes = bool(feed.idle_s) and now_s - feed.idle_s >= LINGER_S
         for tier in list(feed.tiers.values()):
-            tier.idle_s = 0.0 if tier.viewers else tier.idle_s or now_s
+            tier.idle_s = 0.0 if tier.wanted(now_s) else tier.idle_s or now_s
             if feed_closes or (tier.idle_s and now_s - tier.idle_s >= LINGER_S):
                 hub.close_tier(tier)
                 gone.append(tier.key)

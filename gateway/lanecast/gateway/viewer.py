@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
+import math
 import random
 import socket
 import struct
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lanecast.gateway import framing, outbound
 from lanecast.gateway.access import Identity
 from lanecast.gateway.errors import ProtocolViolation
+from lanecast.gateway.link import SHARE, Link
+from lanecast.gateway.probe import Probe
 
 if TYPE_CHECKING:
     from lanecast.gateway.feeds import Subscription
@@ -28,8 +33,13 @@ CLOSE_S: Final = 5.0
 SHUTDOWN_S: Final = 0.5
 RETRY_MS: Final = 2_000
 """A restart's viewers come back spread over this time, not all at once."""
+RELEASE: Final = 0.3
+"""Of the window of its link, how much may still wait when frames come again."""
 BURST: Final = 5.0
 """Seconds' worth of messages that may come at once."""
+
+
+_numbers = itertools.count(1)
 
 
 class Owner(Protocol):
@@ -37,6 +47,7 @@ class Owner(Protocol):
 
     lossless_bytes: int
     messages_per_s: float
+    freshness_s: float
 
     def received(self, viewer: Viewer, payload: bytes, *, text: bool) -> None:
         """A whole message has come."""
@@ -60,12 +71,19 @@ class Viewer(asyncio.Protocol):
         sent_bytes: handed to the transport so far.
         seen: something has come from the viewer since the last ping.
         mistakes: messages refused so far; `denied`: those because of its role.
+        budget_s: how old what it is sent may get.
+        waiting_bytes: sent and not acknowledged, at the last look.
+        rtt_s: of the last WebSocket ping; 0 until one was answered.
+        number: names it among the viewers of this node.
+        drops: state frames that it was not sent.
+        link, probe: what is known of its link, while somebody looks closely; see `tuner`.
     """
 
     __slots__ = (
         "_allowance", "_allowed_at", "_fd", "_mark_at", "_mark_bytes", "_owner", "_parser", "_timer", "address",
-        "blocked", "closing", "connections", "denied", "identity", "late", "mistakes", "paused", "protocol", "seen",
-        "sent_bytes", "start_run", "subs", "text", "transport", "under_way", "write",
+        "blocked", "budget_s", "closing", "connections", "denied", "drops", "identity", "late", "link", "mistakes",
+        "number", "opened_s", "padded_s", "paused", "probe", "probed_s", "protocol", "rtt_s", "seen", "sent_bytes",
+        "start_run", "subs", "text", "transport", "under_way", "waiting_bytes", "write",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +107,16 @@ class Viewer(asyncio.Protocol):
         self.mistakes = 0
         self.denied = 0
         self.under_way = 0
+        self.budget_s = owner.freshness_s
+        self.waiting_bytes = 0
+        self.rtt_s = 0.0
+        self.drops = 0
+        self.opened_s = time.monotonic()
+        self.number = str(next(_numbers))
+        self.link: Link | None = None
+        self.probe: Probe | None = None
+        self.probed_s = -math.inf
+        self.padded_s = -math.inf
         self._owner = owner
         self._parser = framing.Parser()
         self._timer: asyncio.TimerHandle | None = None
@@ -124,9 +152,21 @@ class Viewer(asyncio.Protocol):
             return False
         if opcode == framing.PING:
             self.put(framing.message(framing.PONG, payload))
-        elif opcode != framing.PONG:
+        elif opcode == framing.PONG:
+            self._ponged(payload)
+        else:
             self._owner.received(self, payload, text=opcode == framing.TEXT)
         return True
+
+    def _ponged(self, payload: bytes) -> None:
+        now_s, sent_s = time.monotonic(), outbound.ping_time(payload)
+        if sent_s is None or not self.opened_s <= sent_s <= now_s:
+            return  # unsolicited, or somebody makes up times
+        self.rtt_s = now_s - sent_s
+        if self.link is not None:
+            self.link.ponged(now_s, sent_s)
+        if self.probe is not None:
+            self.probe.ponged(now_s, sent_s, self.sent_bytes)
 
     def _peer_closes(self, payload: bytes) -> None:
         if not self.closing:
@@ -171,31 +211,49 @@ class Viewer(asyncio.Protocol):
         self.paused = False
         self.blocked = self.late
 
-    @property
-    def waiting_bytes(self) -> int:
-        """What was written and has not arrived yet, here and in the kernel."""
+    def waiting_now(self) -> int:
+        """Bytes that were sent and have not been acknowledged yet, in the transport and in the kernel."""
         return self.transport.get_write_buffer_size() + _unacknowledged(self._fd)
 
-    def measure(self, now_s: float, budget_s: float) -> None:
+    def room(self) -> float:
+        """How many bytes can be sent now without getting older than the budget on their way; infinite: not known."""
+        return math.inf if self.link is None else self.link.window(self.budget_s) - self.waiting_bytes
+
+    def measure(self, now_s: float) -> None:
         """Look how old what waits is: `late` once something written has not arrived within the budget.
 
         A mark is put at the newest byte; as long as the viewer has not acknowledged it, its age is the mark's. State
         frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume.
         """
-        if not self._mark_at and self.sent_bytes == self._mark_bytes:
+        link = self.link
+        if link is None and not self._mark_at and self.sent_bytes == self._mark_bytes:
             return  # nothing new since everything had arrived
         backlog = self.transport.get_write_buffer_size()
-        waiting = backlog + _unacknowledged(self._fd)
+        waiting = self.waiting_bytes = backlog + _unacknowledged(self._fd)
+        if link is not None:
+            link.sample(now_s, self.sent_bytes - waiting, waiting)
         if self._mark_at and self.sent_bytes - waiting >= self._mark_bytes:
             self._mark_at = 0.0
             self.late = False
         if not self._mark_at and waiting:
             self._mark_bytes, self._mark_at = self.sent_bytes, now_s
-        if self._mark_at and now_s - self._mark_at > budget_s:
+        if self._mark_at and now_s - self._mark_at > self.budget_s:
             self.late = True
-        self.blocked = self.paused or self.late
+        full = False
+        if link is not None:
+            # Who was blocked needs a keyframe, so it must find some room.
+            full = waiting > link.window(self.budget_s) * (RELEASE if self.blocked else 1.0)
+            # Before its width is known: no more is sent once what was sent takes its share of the budget.
+            known = link.limit is not None or not self._mark_at
+            full = full or (not known and now_s - self._mark_at > link.rtt_s + SHARE * self.budget_s)
+        self.blocked = self.paused or self.late or full
         if self.late and backlog > self._owner.lossless_bytes:
             self.close(4413, "too slow for lossless messages")
+
+    @property
+    def marked_s(self) -> float:
+        """Since when (monotonic) something sent has not been acknowledged, at the last look; infinite: nothing is."""
+        return self._mark_at or math.inf
 
     # --- the end ---
 

@@ -34,6 +34,7 @@ _NO_RETURN_4 = {
     4400: "does not understand this viewer",
     4401: "does not accept the token in LANECAST_TOKEN",
     4403: "does not allow this",
+    4411: "was told by an operator to end this connection",
     4410: "says that the token in LANECAST_TOKEN has expired",
 }
 

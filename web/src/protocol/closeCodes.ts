@@ -31,6 +31,7 @@ const MEANINGS: Readonly<Record<number, CloseMeaning>> = {
   4408: m('resume', 'The gateway waited 10 s for a token.', WAIT),
   4409: m('later', 'Too many connections of one user.', 'Close other tabs of this dashboard.'),
   4410: m('token', 'The access token has expired.', 'Enter a new token.'),
+  4411: m('never', 'An operator has ended this connection.', 'Ask the operator, or connect again.'),
   4412: m('resume', 'The gateway saw no sign of life from this page.', WAIT),
   4413: m('resume', 'This page was too slow to take every message.', WAIT),
   4429: m('later', 'This page sent too many messages.', WAIT),

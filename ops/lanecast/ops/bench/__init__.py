@@ -11,6 +11,8 @@ from typing import Final
 BENCHES: Final = {
     "append": "small messages a second through the fenced append",
     "publish": "what publishing costs the simulation's thread",
+    "throttle": "whether a viewer whose link narrows is given what fits through it",
+    "fuzz": "whether generated frames, valid and broken, harm a gateway",
     "worker": "entity updates a second that one core of a worker takes, with five tiers in demand",
     "bytes": "what real traffic takes in each tier, against JSON rows, and how exact it is",
     "images": "what a worker makes of cameras in five tiers, and what that does to the lane critical",
