@@ -18,16 +18,15 @@ from lanecast.broker.offsets import START, Offset
 from lanecast.broker.runs import RunInfo
 from lanecast.gateway import framing, policy
 from lanecast.gateway.json_view import JsonView
+from lanecast.gateway.seats import CHUNK, NEVER, STANDING, Seats
 from lanecast.gateway.snapshot import Entry, read_entry
 from lanecast.gateway.stats import Stats
+from lanecast.gateway.writer import Writer
 
 if TYPE_CHECKING:
     from lanecast.gateway.viewer import Viewer
 
-CHUNK: Final = 256
-"""Viewers written to before the loop is given back: thousands at once would hold up pings, joins and reads."""
 CHAIN_BYTES: Final = 16 * 1024 * 1024
-NEVER: Final = 1 << 62
 
 
 class Subscription:
@@ -39,11 +38,12 @@ class Subscription:
         from_seq: number of the first broadcast that continues what the viewer has; NEVER: it needs a keyframe.
         skipped: state frames that it did not get since it last got one.
         struggled: it has fallen behind since the tier policy last looked.
+        seats: among whom it gets frames; `place`, `sent_before`: where it sits there, and since what count of bytes.
     """
 
     __slots__ = (
-        "auto", "closed", "decode_ms", "feed", "from_seq", "last", "resume", "skipped", "struggled", "tier",
-        "tier_feed", "viewer", "waiting",
+        "auto", "closed", "decode_ms", "feed", "from_seq", "last", "place", "resume", "seats", "sent_before",
+        "skipped", "struggled", "tier", "tier_feed", "viewer", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,9 @@ class Subscription:
         self.struggled = False
         self.decode_ms = 0.0
         self.closed = False
+        self.seats: Seats | None = None
+        self.place = STANDING
+        self.sent_before = 0
 
 
 class Clock:
@@ -82,8 +85,9 @@ class TierFeed:
     """One tier of one run: the chain since the newest keyframe, and who gets it."""
 
     def __init__(
-        self, run: str, tier: str, clock: Clock, stats: Stats, want_key: Callable[[TierFeed], None], freshness_s: float
-    ) -> None:
+        self, run: str, tier: str, clock: Clock, stats: Stats, want_key: Callable[[TierFeed], None], freshness_s: float,
+        writer: Writer,
+    ) -> None:  # fmt: skip
         self.run = run
         self.tier = tier
         self.key = keys.out(run, tier)
@@ -94,8 +98,8 @@ class TierFeed:
         self.idle_s = 0.0
         self.asked_s = -math.inf
         self.asking = False
-        self.subs: dict[Subscription, None] = {}
-        self.text_subs: dict[Subscription, None] = {}
+        self.subs = Seats(stats, writer)
+        self.text_subs = Seats(stats, writer)
         self._chain: list[bytes] = []
         self._chain_bytes = 0
         self._blob: bytes | None = None
@@ -131,14 +135,14 @@ class TierFeed:
     def enter(self, sub: Subscription) -> None:
         """Take a subscription in; it is drawn at once if there is something to draw."""
         self.leave(sub)
-        (self.text_subs if sub.viewer.text else self.subs)[sub] = None
+        (self.text_subs if sub.viewer.text else self.subs).enter(sub)
         sub.tier_feed = self
         if self.opened:
             self.draw(sub)
 
     def _drop(self, sub: Subscription) -> None:
-        self.subs.pop(sub, None)
-        self.text_subs.pop(sub, None)
+        if sub.seats is not None:
+            sub.seats.leave(sub)
         if not self.text_subs:
             self._view = None
         sub.tier_feed = None
@@ -146,6 +150,8 @@ class TierFeed:
 
     def draw(self, sub: Subscription) -> None:
         """Write the whole chain to one viewer; without one, or if it is past its time, a keyframe is asked for."""
+        if sub.seats is not None:
+            sub.seats.get_up(sub)
         sub.from_seq = NEVER
         if time.monotonic() - self._heard_s > self._freshness_s:
             self._want_key(self)
@@ -183,47 +189,12 @@ class TierFeed:
         seq = self._clock.tick()
         if self.subs:
             frame = batch[0] if len(batch) == 1 else b"".join(batch)
-            await self._broadcast(list(self.subs), frame, seq, len(batch), rejoin=has_key)
+            if await self.subs.broadcast(frame, seq, len(batch), rejoin=has_key):
+                self._want_key(self)
         if self.text_subs:
             complete = self._text_frame(batch)
-            if complete is not None:
-                await self._broadcast(list(self.text_subs), complete, seq, 1, rejoin=True)
-            else:
+            if complete is None or await self.text_subs.broadcast(complete, seq, 1, rejoin=True):
                 self._want_key(self)
-
-    async def _broadcast(self, subs: list[Subscription], frame: bytes, seq: int, count: int, *, rejoin: bool) -> None:
-        size = len(frame)
-        need_key = False
-        for start in range(0, len(subs), CHUNK):
-            if start:
-                await asyncio.sleep(0)
-            sent = 0
-            for sub in subs[start : start + CHUNK]:
-                viewer = sub.viewer
-                if sub.from_seq <= seq and not viewer.blocked:
-                    viewer.write(frame)
-                    viewer.sent_bytes += size
-                    sent += 1
-                elif sub.tier_feed is not self or seq < sub.from_seq < NEVER:
-                    continue  # it left, or was drawn with this very frame, while others were being written to
-                elif viewer.blocked:
-                    sub.from_seq = NEVER
-                    sub.skipped += count
-                    sub.struggled = True
-                    self._stats.dropped["late" if viewer.late else "backlog"] += count
-                elif rejoin:
-                    sub.from_seq = seq + 1
-                    viewer.put(frame)
-                    sent += 1
-                    viewer.notice_skipped(sub)
-                else:
-                    sub.skipped += count
-                    self._stats.dropped["no_keyframe"] += count
-                    need_key = True
-            self._stats.frames_out += sent * count
-            self._stats.bytes_out += sent * size
-        if need_key:
-            self._want_key(self)
 
     def _remember(self, frame: bytes, *, key: bool) -> None:
         if key:

@@ -23,7 +23,7 @@ from lanecast.broker.errors import UnknownRun
 from lanecast.broker.offsets import Offset, parse
 from lanecast.broker.runs import RunInfo
 from lanecast.broker.tiers import SERVED
-from lanecast.gateway import outbound, policy, snapshot, upkeep
+from lanecast.gateway import outbound, policy, snapshot, upkeep, writer
 from lanecast.gateway.channel import Source
 from lanecast.gateway.feeds import Clock, RunFeed, Subscription, TierFeed
 from lanecast.gateway.reader import Reader
@@ -48,6 +48,7 @@ class Hub:
         self.feeds: dict[str, RunFeed] = {}
         self.viewers: dict[Viewer, None] = {}
         self.online = False
+        self.writer = writer.choose(settings.writer)
         self._freshness_s = settings.freshness_ms / 1000
         self._lost = False
         self.trouble = "not yet connected to Redis"
@@ -127,7 +128,7 @@ class Hub:
         feed = sub.feed.tiers.get(tier)
         if feed is None:
             feed = sub.feed.tiers[tier] = TierFeed(
-                sub.feed.run, tier, self._clock, self.stats, self.ask_keyframe, self._freshness_s
+                sub.feed.run, tier, self._clock, self.stats, self.ask_keyframe, self._freshness_s, self.writer
             )
             self.spawn(self._open_tier(feed))
         feed.enter(sub)

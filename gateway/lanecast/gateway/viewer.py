@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from lanecast.gateway import framing, outbound
 from lanecast.gateway.access import Identity
 from lanecast.gateway.errors import ProtocolViolation
+from lanecast.gateway.writer import Write
 
 if TYPE_CHECKING:
     from lanecast.gateway.feeds import Subscription
@@ -57,14 +58,15 @@ class Viewer(asyncio.Protocol):
     Attributes:
         text: speaks `lanecast.json.v1`.
         blocked: state frames are to be skipped: too much waits (`paused`), or it has waited too long (`late`).
-        sent_bytes: handed to the transport so far.
+        fd: of its socket, for a writer that goes past the transport; -1: none may.
+        sent_bytes: sent so far, without what it gets in the rows of its seats (`total_bytes`).
         seen: something has come from the viewer since the last ping.
         mistakes: messages refused so far; `denied`: those because of its role.
     """
 
     __slots__ = (
-        "_allowance", "_allowed_at", "_fd", "_mark_at", "_mark_bytes", "_owner", "_parser", "_timer", "address",
-        "blocked", "closing", "connections", "denied", "identity", "late", "mistakes", "paused", "protocol", "seen",
+        "_allowance", "_allowed_at", "_mark_at", "_mark_bytes", "_owner", "_parser", "_timer", "address", "blocked",
+        "closing", "connections", "denied", "fd", "identity", "late", "mistakes", "paused", "protocol", "seen",
         "sent_bytes", "start_run", "subs", "text", "transport", "under_way", "write",
     )  # fmt: skip
 
@@ -72,7 +74,7 @@ class Viewer(asyncio.Protocol):
         self, transport: asyncio.Transport, owner: Owner, protocol: str, address: str, connections: set[Any]
     ) -> None:
         self.transport = transport
-        self.write: Callable[[bytes], None] = transport.write
+        self.write: Write = transport.write
         self.protocol = protocol
         self.text = protocol == outbound.JSON_V1
         self.address = address
@@ -97,7 +99,8 @@ class Viewer(asyncio.Protocol):
         self._allowance = owner.messages_per_s * BURST
         self._allowed_at = 0.0
         sock: socket.socket | None = transport.get_extra_info("socket")
-        self._fd = -1 if sock is None else sock.fileno()
+        # Past TLS nothing may be written.
+        self.fd = -1 if sock is None or transport.get_extra_info("sslcontext") else sock.fileno()
 
     # --- what comes ---
 
@@ -148,6 +151,7 @@ class Viewer(asyncio.Protocol):
     def put(self, frame: bytes) -> None:
         """Write something framed, whether the connection is behind or not."""
         if not self.closing:
+            self.get_up()
             self.sent_bytes += len(frame)
             self.write(frame)
 
@@ -162,14 +166,35 @@ class Viewer(asyncio.Protocol):
             text = f"{skipped} frames skipped: the connection was too slow"
             self.send(outbound.notice(text, sub.feed.run, skipped))
 
+    @property
+    def clear(self) -> bool:
+        """Takes state frames, and nothing is left in its transport: its socket may be written to."""
+        return not self.blocked and self.fd >= 0 and not self.transport.get_write_buffer_size()
+
+    def get_up(self) -> None:
+        """From now on nobody writes past the transport, until it is clear again."""
+        for sub in self.subs.values():
+            if sub.seats is not None:
+                sub.seats.get_up(sub)
+
+    def total_bytes(self) -> int:
+        """All that was sent so far."""
+        return self.sent_bytes + sum(sub.seats.sent_to(sub) for sub in self.subs.values() if sub.seats is not None)
+
     def pause_writing(self) -> None:
         """The transport holds more than its high-water mark."""
-        self.paused = self.blocked = True
+        self.paused = True
+        self._block(blocked=True)
 
     def resume_writing(self) -> None:
         """It holds nothing any more."""
         self.paused = False
-        self.blocked = self.late
+        self._block(blocked=self.late)
+
+    def _block(self, *, blocked: bool) -> None:
+        self.blocked = blocked
+        if blocked:
+            self.get_up()
 
     def measure(self, now_s: float, budget_s: float) -> None:
         """Look how old what waits is: `late` once something written has not arrived within the budget.
@@ -177,18 +202,19 @@ class Viewer(asyncio.Protocol):
         A mark is put at the newest byte; as long as the viewer has not acknowledged it, its age is the mark's. State
         frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume.
         """
-        if not self._mark_at and self.sent_bytes == self._mark_bytes:
+        sent_bytes = self.total_bytes()
+        if not self._mark_at and sent_bytes == self._mark_bytes:
             return  # nothing new since everything had arrived
         backlog = self.transport.get_write_buffer_size()
-        waiting = backlog + _unacknowledged(self._fd)
-        if self._mark_at and self.sent_bytes - waiting >= self._mark_bytes:
+        waiting = backlog + _unacknowledged(self.fd)
+        if self._mark_at and sent_bytes - waiting >= self._mark_bytes:
             self._mark_at = 0.0
             self.late = False
         if not self._mark_at and waiting:
-            self._mark_bytes, self._mark_at = self.sent_bytes, now_s
+            self._mark_bytes, self._mark_at = sent_bytes, now_s
         if self._mark_at and now_s - self._mark_at > budget_s:
             self.late = True
-        self.blocked = self.paused or self.late
+        self._block(blocked=self.paused or self.late)
         if self.late and backlog > self._owner.lossless_bytes:
             self.close(4413, "too slow for lossless messages")
 
