@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 BUILD := build
 STAMPS := $(BUILD)/stamps
 ARGS ?=
+NATS := v2.15.2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -24,7 +25,7 @@ say = @printf '%s\n' '$(1)'
 
 .PHONY: help
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(STAMPS)/run $(STAMPS)/native web ## Cologne's traffic, live in the browser: make demo ARGS="--port 8081 --seconds 60"
@@ -53,6 +54,16 @@ fmt: setup ## format everything
 .PHONY: image
 image: setup web ## the container image lanecast:dev, which compose.yaml runs
 	@ops/docker/build
+
+.PHONY: bench-peers
+bench-peers: ## install the servers that `lanecast bench fanout` measures next to ours
+	@if command -v npm >/dev/null; then cd ops/bench/peers && npm ci --ignore-scripts --loglevel=error >/dev/null && echo "ws, Socket.IO: installed"; \
+	else echo "ws, Socket.IO: left out, there is no npm"; fi
+	@mkdir -p $(BUILD)/bench-peers
+	@if command -v nats-server >/dev/null || [ -x $(BUILD)/bench-peers/nats-server ]; then echo "NATS: there"; \
+	elif command -v go >/dev/null; then \
+	  GOBIN="$(abspath $(BUILD)/bench-peers)" go install github.com/nats-io/nats-server/v2@$(NATS) && echo "NATS: built"; \
+	else echo "NATS: left out; install nats-server, or Go to build it"; fi
 
 .PHONY: clean
 clean: ## remove what was built and installed; data/ stays

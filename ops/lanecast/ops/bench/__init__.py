@@ -11,6 +11,7 @@ from typing import Final
 BENCHES: Final = {
     "append": "small messages a second through the fenced append",
     "publish": "what publishing costs the simulation's thread",
+    "fanout": "what a frame to many viewers costs, next to a C server and to peers (`make bench-peers`)",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""
