@@ -3,7 +3,7 @@
  *   loadclient PORT PATH CONNECTIONS [--protocol NAME] [--say OPCODE HEX]… [--answer HEX HEX]
  *
  * Each connection makes its handshake (RFC 6455), then says what it is told to say, masked. `ready` is printed once all are
- * open. A message that contains the mark is a delivery; eight bytes after it are the nanoseconds (CLOCK_MONOTONIC, least
+ * open. Each mark in what comes is a delivery; the eight bytes after it are the nanoseconds (CLOCK_MONOTONIC, least
  * significant first) at which it was published. A ping is answered by a pong, and a message that begins with the first HEX of
  * --answer by the second. On standard input: `reset` forgets what was counted, `report` prints it as a line of JSON.
  */
@@ -88,8 +88,13 @@ static void take(Connection *c, int opcode, const unsigned char *payload, size_t
         say(c->fd, 10, payload, size > 125 ? 125 : size);
         return;
     }
-    const unsigned char *mark = memmem(payload, size, MARK, 8);
-    if (mark != NULL && mark + 16 <= payload + size) {
+    const unsigned char *end = payload + size, *mark = memmem(payload, size, MARK, 8);
+    if (mark != NULL)
+        bytes += size;
+    else if (answering && size >= question.size && !memcmp(payload, question.bytes, question.size))
+        say(c->fd, opcode, answer.bytes, answer.size);
+    /* A server may put several publications into one message. */
+    for (; mark != NULL && mark + 16 <= end; mark = memmem(mark + 16, (size_t)(end - mark - 16), MARK, 8)) {
         uint64_t then;
         memcpy(&then, mark + 8, 8);
         uint64_t waited = now_ns() - then;
@@ -97,9 +102,6 @@ static void take(Connection *c, int opcode, const unsigned char *payload, size_t
         if (waited > latest_ns)
             latest_ns = waited;
         deliveries++;
-        bytes += size;
-    } else if (answering && size >= question.size && !memcmp(payload, question.bytes, question.size)) {
-        say(c->fd, opcode, answer.bytes, answer.size);
     }
 }
 

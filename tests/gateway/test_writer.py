@@ -304,6 +304,27 @@ def test_the_native_writer_says_what_was_not_taken() -> None:
         end.close()
 
 
+def test_the_native_writer_knows_who_has_taken_everything() -> None:
+    native = pytest.importorskip("lanecast_native", reason="the native writer is not installed", exc_type=ImportError)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pairs = [(socket.create_connection(listener.getsockname()), listener.accept()[0]) for _ in range(3)]
+        slow = pairs[1][0]
+        slow.setblocking(False)
+        fds = array("i", [ours.fileno() for ours, _ in pairs])
+        while not native.broadcast(fds, bytes(100_000), 1, 2):  # nobody reads at its other end
+            pass
+        ((place, size),) = native.waiting(fds)
+        assert (place, size > 0) == (1, True)
+        assert list(writer.NativeWriter().all_arrived(fds)) == [0, 2]
+        assert list(writer.PythonWriter().all_arrived(fds)) == []
+        for pair in pairs:
+            for end in pair:
+                end.close()
+    assert [taken for _, taken in native.waiting(array("i", [-1]))] == [-9]
+    with pytest.raises(ValueError, match="5 bytes are not whole C ints"):
+        native.waiting(b"12345")
+
+
 def test_auto_takes_the_native_writer_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lanecast_native", None)
     assert writer.choose("auto").name == writer.choose("python").name == "python"

@@ -382,6 +382,11 @@ class Hub:
         self._reader.unwatch(feed)
         del self.feeds[feed.run]
 
+    def up_to_date(self) -> set[Viewer]:
+        """Viewers who have acknowledged all they were sent, as far as that can be told without a look at each."""
+        tiers = [tier for feed in self.feeds.values() for tier in feed.tiers.values()]
+        return {viewer for tier in tiers for seats in (tier.subs, tier.text_subs) for viewer in seats.up_to_date()}
+
     def subscriptions(self) -> list[tuple[str, str, int]]:
         """(run, tier, viewers) of everything that is watched."""
         return [

@@ -22,6 +22,7 @@ from lanecast.gateway.writer import Write, Writer
 
 if TYPE_CHECKING:
     from lanecast.gateway.feeds import Subscription
+    from lanecast.gateway.viewer import Viewer
 
 CHUNK: Final = 256
 """Viewers written to before the loop is given back: thousands at once would hold up pings, joins and reads."""
@@ -107,6 +108,11 @@ class Seats:
             fds[a], fds[b] = fds[b], fds[a]
             writes[a], writes[b] = writes[b], writes[a]
             row[a].place, row[b].place = a, b
+
+    def up_to_date(self) -> Iterator[Viewer]:
+        """Viewers in the row who have acknowledged all they were sent, as far as the writer can tell at once."""
+        row = self._row
+        return (row[place].viewer for place in self._writer.all_arrived(self._fds))
 
     # --- frames ---
 

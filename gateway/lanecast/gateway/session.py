@@ -235,6 +235,7 @@ class Sessions:
             pinging = now_s >= next_ping_s
             if pinging:
                 next_ping_s = now_s + self._settings.ping_s
+            up_to_date = self._hub.up_to_date()
             for place, viewer in enumerate(list(self._hub.viewers)):
                 if place % SWEEP == SWEEP - 1:
                     await asyncio.sleep(0)
@@ -250,7 +251,8 @@ class Sessions:
                         continue
                     viewer.seen = False
                     viewer.put(ping)
-                viewer.measure(now_s, budget_s)
+                if viewer not in up_to_date:
+                    viewer.measure(now_s, budget_s)
                 self._choose_tiers(viewer, now_s)
 
     def _choose_tiers(self, viewer: Viewer, now_s: float) -> None:

@@ -9,7 +9,7 @@ that to the transports. Neither waits, and neither keeps the frame from being sh
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from lanecast.gateway.errors import GatewayError
@@ -28,6 +28,9 @@ class Writer(Protocol):
     def broadcast(self, fds: array[int], writes: list[Write], frame: bytes, start: int, stop: int) -> Incomplete:
         """Write to the places `start` to `stop`, which are those of both lists, and hand back what is incomplete."""
 
+    def all_arrived(self, fds: array[int]) -> Iterable[int]:
+        """Places whose viewers have acknowledged all that was written, as far as that is known without asking each."""
+
 
 class PythonWriter:
     """Through the transports, one call for each."""
@@ -40,6 +43,9 @@ class PythonWriter:
         for write in writes[start:stop]:
             write(frame)
         return ()
+
+    def all_arrived(self, fds: array[int]) -> Iterable[int]:  # noqa: ARG002, D102
+        return ()  # something may wait in the transports, too
 
 
 class NativeWriter:
@@ -55,11 +61,16 @@ class NativeWriter:
         import lanecast_native
 
         self._send = lanecast_native.broadcast
+        self._waiting = lanecast_native.waiting
 
     def broadcast(  # noqa: D102 - the contract is the protocol's
         self, fds: array[int], writes: list[Write], frame: bytes, start: int, stop: int,  # noqa: ARG002
     ) -> Incomplete:  # fmt: skip
         return self._send(fds, frame, start, stop)
+
+    def all_arrived(self, fds: array[int]) -> Iterable[int]:  # noqa: D102
+        waiting = {place for place, _ in self._waiting(fds)}
+        return range(len(fds)) if not waiting else (place for place in range(len(fds)) if place not in waiting)
 
 
 def choose(name: str) -> Writer:

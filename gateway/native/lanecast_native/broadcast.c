@@ -9,7 +9,9 @@
 #include <Python.h>
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 typedef struct {
@@ -96,8 +98,53 @@ done:
     return result;
 }
 
+PyDoc_STRVAR(waiting_doc,
+"waiting(fds, /)\n--\n\n"
+"Which of the sockets have sent what their peers have not acknowledged (Linux: SIOCOUTQ), or cannot say.\n\n"
+"Args:\n"
+"    fds: a contiguous buffer of C ints.\n\n"
+"Returns:\n"
+"    (index, bytes) of each, in order; -errno in place of the bytes where the socket cannot say.\n\n"
+"Raises:\n"
+"    ValueError: `fds` is not made of whole ints.");
+
+static PyObject *waiting(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer fds;
+    PyObject *result = NULL;
+    if (!PyArg_ParseTuple(args, "y*:waiting", &fds))
+        return NULL;
+    Py_ssize_t count = fds.len / (Py_ssize_t)sizeof(int), found = 0;
+    Incomplete *incomplete = NULL;
+    if (fds.len % (Py_ssize_t)sizeof(int) != 0) {
+        PyErr_Format(PyExc_ValueError, "%zd bytes are not whole C ints", fds.len);
+        goto done;
+    }
+    incomplete = malloc((size_t)(count + 1) * sizeof *incomplete);
+    if (incomplete == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    const int *sockets = fds.buf;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++) {
+        int size = 0;
+        if (ioctl(sockets[i], SIOCOUTQ, &size) < 0)
+            size = -errno;
+        if (size != 0)
+            incomplete[found++] = (Incomplete){i, size};
+    }
+    Py_END_ALLOW_THREADS
+    result = as_list(incomplete, found);
+    free(incomplete);
+done:
+    PyBuffer_Release(&fds);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"broadcast", broadcast, METH_VARARGS, broadcast_doc},
+    {"waiting", waiting, METH_VARARGS, waiting_doc},
     {NULL, NULL, 0, NULL},
 };
 
