@@ -200,8 +200,8 @@ class Viewer(asyncio.Protocol):
         """Look how old what waits is: `late` once something written has not arrived within the budget.
 
         A mark is put at the newest byte; as long as the viewer has not acknowledged it, its age is the mark's. State
-        frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume. A viewer
-        whose data has all arrived need not be measured: whether a mark was reached is looked at before its age is.
+        frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume. Whose
+        data has all arrived need not be measured: whether a mark was reached is looked at before its age is.
         """
         sent_bytes = self.total_bytes()
         if not self._mark_at and sent_bytes == self._mark_bytes:
