@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 
 import pytest
 
@@ -12,14 +13,29 @@ from lanecast.gateway.feeds import Clock, RunFeed, Subscription, TierFeed
 from lanecast.gateway.seats import CHUNK
 from lanecast.gateway.snapshot import Entry
 from lanecast.gateway.stats import Stats
-from lanecast.gateway.writer import PythonWriter
+
+
+class Keeping:
+    """A writer to viewers that only keep what is written; their place in `viewers` is their descriptor."""
+
+    name = "keeping"
+    viewers: list[Kept] = []  # noqa: RUF012
+
+    def broadcast(self, fds: array[int], frame: bytes, start: int, stop: int) -> list[tuple[int, int]]:
+        for fd in fds[start:stop]:
+            self.viewers[fd].write(frame)
+        return []
+
+    def all_arrived(self, fds: array[int]) -> range:
+        return range(len(fds))
 
 
 class Kept:
     """What feeds use of a viewer. Nothing waits behind it unless it is `blocked`."""
 
     def __init__(self) -> None:
-        self.fd = 0
+        self.fd = len(Keeping.viewers)
+        Keeping.viewers.append(self)
         self.sub: Subscription | None = None
         self.text = False
         self.blocked = False
@@ -68,7 +84,7 @@ class Hall:
         raise AssertionError
 
     def open(self, name: str, payloads: tuple[bytes, ...] = ()) -> TierFeed:
-        tier = TierFeed("a", name, self.clock, self.stats, self.want_key, 0.5, PythonWriter())
+        tier = TierFeed("a", name, self.clock, self.stats, self.want_key, 0.5, Keeping())
         tier.open("1-0", list(payloads))
         return tier
 

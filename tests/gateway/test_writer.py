@@ -281,27 +281,35 @@ async def rest_or_reset(client: socket.socket) -> bytes:
     return data
 
 
-def test_the_native_writer_says_what_was_not_taken() -> None:
-    native = pytest.importorskip("lanecast_native", reason="the native writer is not installed", exc_type=ImportError)
+def test_a_writer_says_what_was_not_taken(writer_name: str) -> None:
+    one = writer.choose(writer_name)
     (ours, theirs), (broken, other), (full, idle) = (socket.socketpair() for _ in range(3))
     other.close()
     full.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    for end in (ours, broken, full):
+        end.setblocking(False)
     frame = os.urandom(200_000)
     fds = array("i", [ours.fileno(), broken.fileno(), full.fileno()])
-    assert native.broadcast(fds, b"small") == [(1, -32)]
+    assert one.broadcast(fds, b"small", 0, 3) == [(1, -32)]
     assert theirs.recv(99) == idle.recv(99) == b"small"
-    ((place, taken),) = native.broadcast(fds, frame, 2)
+    ((place, taken),) = one.broadcast(fds, frame, 2, 3)
     assert place == 2
     assert 0 < taken < len(frame)
-    assert native.broadcast(fds, frame, 2, 3) == [(2, 0)]
-    assert native.broadcast(fds, frame, 1, 1) == []
+    assert one.broadcast(fds, frame, 2, 3) == [(2, 0)]
+    assert one.broadcast(fds, frame, 1, 1) == []
+    for end in (ours, theirs, broken, full, idle):
+        end.close()
+
+
+def test_the_native_writer_stays_within_what_it_is_given() -> None:
+    native = pytest.importorskip("lanecast_native", reason="the native writer is not installed", exc_type=ImportError)
+    fds, frame = array("i", [-1, -1, -1]), b"frame"
+    assert native.broadcast(fds, frame) == [(0, -9), (1, -9), (2, -9)]
     for bad in ((-1, 2), (2, 1), (0, 4)):
         with pytest.raises(ValueError, match="is not within 12 bytes"):
             native.broadcast(fds, frame, *bad)
     with pytest.raises(ValueError, match="is not within 5 bytes"):
         native.broadcast(b"12345", frame)
-    for end in (ours, theirs, broken, full, idle):
-        end.close()
 
 
 def test_the_native_writer_knows_who_has_taken_everything() -> None:
@@ -315,8 +323,8 @@ def test_the_native_writer_knows_who_has_taken_everything() -> None:
             pass
         ((place, size),) = native.waiting(fds)
         assert (place, size > 0) == (1, True)
-        assert list(writer.NativeWriter().all_arrived(fds)) == [0, 2]
-        assert list(writer.PythonWriter().all_arrived(fds)) == []
+        for one in (writer.NativeWriter(), writer.PythonWriter()):
+            assert list(one.all_arrived(fds)) == [0, 2]
         for pair in pairs:
             for end in pair:
                 end.close()

@@ -383,7 +383,7 @@ class Hub:
         del self.feeds[feed.run]
 
     def up_to_date(self) -> set[Viewer]:
-        """Viewers who have acknowledged all they were sent, as far as that can be told without a look at each."""
+        """Viewers in rows who have acknowledged all they were sent; the others have to be asked one by one."""
         tiers = [tier for feed in self.feeds.values() for tier in feed.tiers.values()]
         return {viewer for tier in tiers for seats in (tier.subs, tier.text_subs) for viewer in seats.up_to_date()}
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from lanecast.gateway.stats import Stats
-from lanecast.gateway.writer import Write, Writer
+from lanecast.gateway.writer import Writer
 
 if TYPE_CHECKING:
     from lanecast.gateway.feeds import Subscription
@@ -35,12 +35,11 @@ STANDING: Final = -1
 class Seats:
     """The subscriptions of a tier that get the same frames: those of one encoding."""
 
-    __slots__ = ("_done", "_fds", "_row", "_seq", "_size", "_standing", "_stats", "_total", "_writer", "_writes")
+    __slots__ = ("_done", "_fds", "_row", "_seq", "_size", "_standing", "_stats", "_total", "_writer")
 
     def __init__(self, stats: Stats, writer: Writer) -> None:
         self._row: list[Subscription] = []
         self._fds: array[int] = array("i")
-        self._writes: list[Write] = []
         self._standing: dict[Subscription, None] = {}
         self._done = 0  # places of the row that have had the frame under way
         self._seq = 0  # of that frame
@@ -82,7 +81,6 @@ class Seats:
         self._swap(place, len(self._row) - 1)
         self._row.pop()
         self._fds.pop()
-        self._writes.pop()
         sub.place = STANDING
         self._standing[sub] = None
 
@@ -96,21 +94,19 @@ class Seats:
         sub.sent_before = self._total
         self._row.append(sub)
         self._fds.append(sub.viewer.fd)
-        self._writes.append(sub.viewer.write)
 
     def _sent_to(self, place: int) -> int:
         return self._total + (self._size if place < self._done else 0)
 
     def _swap(self, a: int, b: int) -> None:
         if a != b:
-            row, fds, writes = self._row, self._fds, self._writes
+            row, fds = self._row, self._fds
             row[a], row[b] = row[b], row[a]
             fds[a], fds[b] = fds[b], fds[a]
-            writes[a], writes[b] = writes[b], writes[a]
             row[a].place, row[b].place = a, b
 
     def up_to_date(self) -> Iterator[Viewer]:
-        """Viewers in the row who have acknowledged all they were sent, as far as the writer can tell at once."""
+        """Viewers in the row who have acknowledged all they were sent."""
         row = self._row
         return (row[place].viewer for place in self._writer.all_arrived(self._fds))
 
@@ -141,8 +137,7 @@ class Seats:
                     await asyncio.sleep(0)
                     start = self._done
                 self._done = stop = min(start + CHUNK, len(self._row))
-                # All of the chunk counts as done before it is: a transport may call back in the middle of a write.
-                incomplete = self._writer.broadcast(self._fds, self._writes, frame, start, stop)
+                incomplete = self._writer.broadcast(self._fds, frame, start, stop)
                 self._stats.frames_out += (stop - start) * count
                 self._stats.bytes_out += (stop - start) * self._size
                 if incomplete:

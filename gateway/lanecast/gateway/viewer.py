@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from lanecast.gateway import framing, outbound
 from lanecast.gateway.access import Identity
 from lanecast.gateway.errors import ProtocolViolation
-from lanecast.gateway.writer import Write
+from lanecast.gateway.writer import SIOCOUTQ, Write
 
 if TYPE_CHECKING:
     from lanecast.gateway.feeds import Subscription
 
-SIOCOUTQ: Final = 0x5411
-"""Linux: how many bytes of a socket the peer has not acknowledged."""
 CLOSE_S: Final = 5.0
 """How long a viewer may take to read what waits for it, the close frame at the end, and answer."""
 SHUTDOWN_S: Final = 0.5

@@ -1,18 +1,24 @@
 """Writers: how one frame gets into many sockets. The seam has two implementations that pass the same tests.
 
-Contract: a writer is given only sockets that take state frames. `NATIVE` sends past the transports, so it is given only
-such behind whose transport nothing waits; what a socket does not take is handed back, and whoever called queues it
-through the transport, which also finds out for itself what is wrong with a socket that refuses. `PYTHON` leaves all of
-that to the transports. Neither waits, and neither keeps the frame from being shared.
+Contract: a writer sends past the transports, so it is given only sockets behind whose transport nothing waits. It never
+waits; what a socket does not take is handed back, and whoever called queues it through the transport, which also finds
+out for itself what is wrong with a socket that refuses.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from fcntl import ioctl
+from typing import Final, Protocol
 
 from lanecast.gateway.errors import GatewayError
+
+SIOCOUTQ: Final = 0x5411
+"""Linux: how many bytes of a socket the peer has not acknowledged."""
+_FULL: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
 
 Write = Callable[[bytes | memoryview], None]
 """A transport's."""
@@ -25,27 +31,42 @@ class Writer(Protocol):
 
     name: str
 
-    def broadcast(self, fds: array[int], writes: list[Write], frame: bytes, start: int, stop: int) -> Incomplete:
-        """Write to the places `start` to `stop`, which are those of both lists, and hand back what is incomplete."""
+    def broadcast(self, fds: array[int], frame: bytes, start: int, stop: int) -> Incomplete:
+        """Write to the places `start` to `stop` and hand back what is incomplete."""
 
     def all_arrived(self, fds: array[int]) -> Iterable[int]:
-        """Places whose viewers have acknowledged all that was written, as far as that is known without asking each."""
+        """Places whose viewers have acknowledged all that was written."""
 
 
 class PythonWriter:
-    """Through the transports, one call for each."""
+    """A system call for each, from Python. Cheaper than `transport.write`, which queues before it calls."""
 
     name = "python"
 
-    def broadcast(  # noqa: D102 - the contract is the protocol's
-        self, fds: array[int], writes: list[Write], frame: bytes, start: int, stop: int,  # noqa: ARG002
-    ) -> Incomplete:  # fmt: skip
-        for write in writes[start:stop]:
-            write(frame)
-        return ()
+    def broadcast(self, fds: array[int], frame: bytes, start: int, stop: int) -> Incomplete:  # noqa: D102
+        size, write = len(frame), os.write
+        incomplete: list[tuple[int, int]] = []
+        for place, fd in enumerate(fds[start:stop], start):
+            try:
+                taken = write(fd, frame)
+            except OSError as error:
+                number = error.errno or errno.EIO
+                taken = 0 if number in _FULL else -number
+            if taken != size:
+                incomplete.append((place, taken))
+        return incomplete
 
-    def all_arrived(self, fds: array[int]) -> Iterable[int]:  # noqa: ARG002, D102
-        return ()  # something may wait in the transports, too
+    def all_arrived(self, fds: array[int]) -> Iterable[int]:  # noqa: D102
+        nothing, waiting = bytes(4), bytearray(4)
+        arrived = []
+        for place, fd in enumerate(fds):
+            try:
+                ioctl(fd, SIOCOUTQ, waiting)
+            except OSError:
+                continue
+            if waiting == nothing:
+                arrived.append(place)
+        return arrived
 
 
 class NativeWriter:
@@ -63,9 +84,7 @@ class NativeWriter:
         self._send = lanecast_native.broadcast
         self._waiting = lanecast_native.waiting
 
-    def broadcast(  # noqa: D102 - the contract is the protocol's
-        self, fds: array[int], writes: list[Write], frame: bytes, start: int, stop: int,  # noqa: ARG002
-    ) -> Incomplete:  # fmt: skip
+    def broadcast(self, fds: array[int], frame: bytes, start: int, stop: int) -> Incomplete:  # noqa: D102
         return self._send(fds, frame, start, stop)
 
     def all_arrived(self, fds: array[int]) -> Iterable[int]:  # noqa: D102
