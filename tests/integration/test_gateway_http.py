@@ -176,8 +176,8 @@ async def test_runs_and_operating_pages(http: httpx.AsyncClient, client: redis.a
     stats = (await http.get("/api/stats")).json()
     assert stats["runs"][run]["counts"] == {"dropped:high:superseded": 4}
     metrics = (await http.get("/metrics")).text
-    assert "lanecast_gateway_up 1" in metrics
-    assert 'lanecast_gateway_ingested_total{kind="status"} ' in metrics
+    assert 'lanecast_gateway_up{node="' in metrics
+    assert ',kind="status"} ' in metrics
     assert (await http.get("/nothing-here")).status_code == 404
 
 

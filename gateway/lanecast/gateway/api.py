@@ -260,6 +260,7 @@ class Api:
         return JSONResponse(
             {
                 "node": self._settings.node,
+                "writer": hub.writer.name,
                 "viewers": len(hub.viewers),
                 **hub.stats.to_dict(),
                 "runs": {
@@ -279,6 +280,7 @@ class Api:
             lags = await lag.of_runs(hub.client, names)
         text = prometheus(
             hub.stats,
+            node=self._settings.node,
             up=hub.online,
             viewers=len(hub.viewers),
             runs=len(hub.feeds),

@@ -242,6 +242,7 @@ class Sessions:
             ping = outbound.ping(now_s)
             if pinging:
                 next_ping_s = now_s + self._settings.ping_s
+            up_to_date = self._hub.up_to_date()
             for place, viewer in enumerate(list(self._hub.viewers)):
                 if place % SWEEP == SWEEP - 1:
                     await asyncio.sleep(0)
@@ -257,4 +258,4 @@ class Sessions:
                         continue
                     viewer.seen = False
                     viewer.put(ping)
-                self._tuner.glance(viewer, now_s)
+                self._tuner.glance(viewer, now_s, arrived=viewer in up_to_date)

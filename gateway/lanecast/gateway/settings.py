@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -50,6 +50,8 @@ class GatewaySettings(BaseSettings):
         backlog_bytes: how much may wait for a viewer in this process before state frames are skipped.
         lossless_bytes: how much may wait for a viewer that is late, before it is closed as too slow.
         sndbuf_bytes: SO_SNDBUF of a viewer's socket; large kernel buffers hide slowness.
+        writer: how frames are written: `native` (past the transports, without the GIL), `python`, or `auto`: the native
+            one where it is installed.
         messages_per_s: what a viewer may send on average; five times as many at once.
         ingest_per_s: messages of one run that this process takes by HTTP; a second's worth at once.
         ingest_per_producer_s: the same for one producer of a run.
@@ -77,6 +79,7 @@ class GatewaySettings(BaseSettings):
     backlog_bytes: int = Field(default=1_048_576, ge=16_384)
     lossless_bytes: int = Field(default=4_194_304, ge=16_384)
     sndbuf_bytes: int = Field(default=131_072, ge=4_096)
+    writer: Literal["auto", "native", "python"] = "auto"
     messages_per_s: float = Field(default=50.0, gt=0)
     ingest_per_s: float = Field(default=INGEST_RUN_PER_S, gt=0)
     ingest_per_producer_s: float = Field(default=INGEST_PRODUCER_PER_S, gt=0)

@@ -78,14 +78,26 @@ def gateway(
     redis: RedisOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [env: LANECAST_HOST]")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on [env: LANECAST_PORT]")] = None,
+    processes: Annotated[
+        int,
+        typer.Option(metavar="N", help="Processes that share the port, each a node of its own; the dead come back."),
+    ] = 1,
 ) -> None:
-    """Run one gateway: dashboard, HTTP API and viewers' WebSockets.
+    """Run one gateway, or several: dashboard, HTTP API and viewers' WebSockets.
 
     Everything else is set by the environment (LANECAST_…). Without LANECAST_SECRET a gateway listens on loopback only.
     """
     from lanecast.gateway import GatewaySettings, serve
 
-    _serve(serve, GatewaySettings, redis_url=redis, host=host, port=port)
+    def serve_all(settings: GatewaySettings) -> None:
+        from lanecast.ops import gateways
+        from lanecast.ops.report import Report
+        from lanecast.ops.settings import OpsSettings
+
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # the questions whether a process is ready
+        asyncio.run(gateways.serve(settings, processes, Report(level=OpsSettings().log_level)))
+
+    _serve(serve if processes == 1 else serve_all, GatewaySettings, redis_url=redis, host=host, port=port)
 
 
 def worker(redis: RedisOption = None) -> None:
