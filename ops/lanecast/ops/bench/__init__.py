@@ -17,6 +17,7 @@ BENCHES: Final = {
     "bytes": "what real traffic takes in each tier, against JSON rows, and how exact it is",
     "images": "what a worker makes of cameras in five tiers, and what that does to the lane critical",
     "fanout": "what a frame to many viewers costs, next to a C server and to peers (`make bench-peers`)",
+    "failover": "how soon viewers of a killed gateway go on at another behind nginx, and whether they missed anything",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""
