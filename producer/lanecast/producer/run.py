@@ -155,7 +155,19 @@ class Run:
         """
         if self._closed or self._forked is not None:
             return False
-        return self._steering.turn()
+        return bool(self._steering.turn())
+
+    def turn_now(self) -> bool | None:
+        """`running()` that never waits: None where that would; for event loops."""
+        if self._closed or self._forked is not None:
+            return False
+        return self._steering.turn(wait=False)
+
+    def poll(self) -> tuple[bool, bool]:
+        """Ask without waiting: (paused, stopping). For a loop that itself decides when to wait in `running()`."""
+        if self._closed or self._forked is not None:
+            return False, True
+        return self._steering.poll()
 
     def sleep(self, seconds: float) -> bool:
         """Sleep between steps, to keep a pace; False if a viewer's command came in, which ends the sleep at once."""

@@ -65,8 +65,11 @@ class Steering:
             )
         self._callbacks.setdefault(name, []).append(callback)
 
-    def turn(self) -> bool:
-        """The simulation asks whether to take its next step: waits while paused, False once it has to stop."""
+    def turn(self, *, wait: bool = True) -> bool | None:
+        """The simulation asks whether to take its next step: waits while paused, False once it has to stop.
+
+        None, instead of waiting, if `wait` is False.
+        """
         self._obeys = True
         while True:
             self._apply()
@@ -83,7 +86,17 @@ class Steering:
                     self._steps -= 1
                     return True
                 self._become("paused")
+                if not wait:
+                    return None
                 self._changed.wait(INTERRUPT_S)
+
+    def poll(self) -> tuple[bool, bool]:
+        """The simulation asks without waiting: (paused, stopping). What viewers have set takes effect here, too."""
+        self._obeys = True
+        self._apply()
+        with self._changed:
+            self._seen = self._commands
+            return self._paused, self._stopping or self._interrupted
 
     def sleep(self, seconds: float) -> bool:
         """Wait on the simulation's thread; False if a command came in since the last `turn`, which ends the wait."""
