@@ -47,7 +47,3 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> No
 
 def test_an_empty_secret_is_none() -> None:
     assert GatewaySettings.model_validate({"secret": ""}).key is None
-
-
-def test_pages_from_disk_may_be_allowed_by_their_origin() -> None:
-    assert GatewaySettings(origins="file://,https://a.example/").origins == ("file://", "https://a.example")  # type: ignore[arg-type]

@@ -87,9 +87,7 @@ class GatewaySettings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
-            words = (word.strip().lower() for word in value.split(",") if word.strip())
-            # `file://` is what Chromium says of a page opened from disk; no page of the web can say so.
-            return tuple(word if word == "file://" else word.rstrip("/") for word in words)
+            return tuple(word.strip().rstrip("/").lower() for word in value.split(",") if word.strip())
         return value
 
     @field_validator("origins")

@@ -22,6 +22,7 @@ import pytest
 import websockets.sync.client
 from tests.ops.system import alive, listens
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from lanecast.producer import Param
 from lanecast.producer.optimizer import (
@@ -51,8 +52,8 @@ class Viewer:
         socket_url = url.replace("http", "ws") + "/ws"
         extra: dict[str, Any] = {"origin": origin} if origin else {}
         self.socket = websockets.sync.client.connect(
-            socket_url, subprotocols=["lanecast.json.v1"], proxy=None, legacy=True, **extra
-        )  # type: ignore[list-item]
+            socket_url, subprotocols=[Subprotocol("lanecast.json.v1")], proxy=None, legacy=True, **extra
+        )
         self.until("welcome")
         self.send(type="subscribe", run=run)
         self.info = self.until("subscribed")["info"]
@@ -262,9 +263,8 @@ def test_an_embedded_server_ends_with_its_simulation_even_by_kill_9(tmp_path: Pa
             assert answer.read().decode() == (tmp_path / "viewer.html").read_text()
         with pytest.raises(urllib.error.HTTPError, match="421"):
             opener.open(urllib.request.Request(page_url, headers={"Host": "evil.example"}))  # noqa: S310
-        for origin in (page_url.rstrip("/"), "file://"):
-            Viewer(url, "alone", origin).socket.close()
-        for origin in ("null", "http://evil.example"):
+        Viewer(url, "alone", page_url.rstrip("/")).socket.close()
+        for origin in ("null", "file://", "http://evil.example"):
             with pytest.raises(InvalidStatus, match="403"):
                 Viewer(url, "alone", origin)
         os.kill(process.pid, signal.SIGKILL)

@@ -17,14 +17,30 @@ _INCLUDE = re.compile(r"/\*include ([a-z.]+)\*/")
 
 
 def viewer_page(
-    run: str, title: str, gateway_url: str, *, scene: Mapping[str, Any] | None = None, token: str | None = None
+    run: str,
+    title: str,
+    gateway_url: str,
+    *,
+    scene: Mapping[str, Any] | None = None,
+    token: str | None = None,
+    served: str | None = None,
 ) -> str:
-    """The live viewer of a run at a gateway (`http://host:port`); it may connect there and nowhere else."""
+    """The live viewer of a run at a gateway (`http://host:port`); it may connect there and nowhere else.
+
+    A page that is opened from disk has an origin that any page of the web could pretend to, so gateways refuse it:
+    the file goes on to where the same page is `served`.
+    """
     parts = urlsplit(gateway_url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"gateway_url: {gateway_url!r} is not http://host:port or https://host:port")
     socket = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"
-    config = {"run": run, "title": title, "url": f"{socket}{parts.path.rstrip('/')}/ws", "token": token}
+    config = {
+        "run": run,
+        "title": title,
+        "url": f"{socket}{parts.path.rstrip('/')}/ws",
+        "token": token,
+        "served": served,
+    }
     return _page("viewer.html", title, {**config, "scene": _areas(scene)}, connect=socket)
 
 

@@ -27,8 +27,6 @@ LOOK_S: Final = 0.05
 END_S: Final = 20.0
 KEEPER: Final = Path(__file__).with_name("keeper.py")
 NEEDED: Final = ("lanecast.ops", "typer", "fastapi", "uvicorn")
-FROM_DISK: Final = "file://"
-"""The origin that Chromium gives to WebSockets of a page opened from disk; no page of the web can have it."""
 
 
 class ServerNotStarted(LanecastError):
@@ -61,7 +59,7 @@ class StreamServer:
         """
         self.host, self.port, self.fps_limit = host, port, fps_limit
         self._data = None if data is None else Path(data)
-        self._origins = [FROM_DISK, *origins]
+        self._origins = list(origins)
         self._lock = threading.RLock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None

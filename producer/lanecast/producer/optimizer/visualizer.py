@@ -297,7 +297,10 @@ class StreamingVisualizer:
             run.log(": ".join(part for part in (phase, label) if part)[:4096])
 
     def _viewer_html(self) -> str:
-        return pages.viewer_page(self.run_id, self.title, self._gateway_url, scene=self._scene, token=self._token)
+        served = self._page.url if self._page is not None else None
+        return pages.viewer_page(
+            self.run_id, self.title, self._gateway_url, scene=self._scene, token=self._token, served=served
+        )
 
     def _write_viewer(self, path: Path) -> None:
         if not self._gateway_url:

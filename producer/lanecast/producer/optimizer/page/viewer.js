@@ -198,9 +198,11 @@ setInterval(() => { if (subscribed) ping(); }, 5000);
   fresh = false;
   drawing.draw(layers);
   drawing.legend(at('modules'));
-  const known = Object.entries(metrics).filter(([name]) => !name.startsWith('phase.'));
+  // Names with a dot are the server's own statistics; the dashboard has them.
+  const known = Object.entries(metrics).filter(([name]) => !name.includes('.'));
   setFigures(at('metrics'), Object.fromEntries([...known.map(([name, value]) => [name, readable(value)]), ['components', readable(layers.components?.id.length ?? 0)]]));
   at('over').textContent = `step ${last.step}`;
 })();
 
-connect();
+if (location.protocol === 'file:' && config.served) location.replace(config.served);
+else connect();
