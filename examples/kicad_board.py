@@ -1,4 +1,4 @@
-"""A KiCad board as arrays: what is to be placed, what is connected, and where. In mm, y up, angles counter-clockwise."""
+"""A KiCad board as arrays: what is to be placed, what is connected, where. In mm, y up, angles counter-clockwise."""
 
 from __future__ import annotations
 

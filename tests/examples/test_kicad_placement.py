@@ -52,7 +52,9 @@ def test_it_ends_without_overlaps_and_with_less_wire_than_it_began(board: Any) -
 @pytest.mark.integration
 def test_one_command_runs_it_from_start_to_export(board: Any, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "examples" / "kicad_placement.py"), "--iterations", "30", "--pace", "0.01"]
-    done = subprocess.run([*command, "--linger", "0"], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*command, "--linger", "0"], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert "/#/run/kicad-placement" in done.stdout
     assert (tmp_path / "kicad_placement.html").stat().st_size > 10_000

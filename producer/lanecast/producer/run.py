@@ -327,6 +327,15 @@ class Run:
         finally:
             self._phases[name] = self._phases.get(name, 0.0) + (time.perf_counter() - start) * 1000
 
+    def add_phase(self, name: str, ms: float) -> None:
+        """Add a part of the step that was measured elsewhere; otherwise as `phase`.
+
+        Raises:
+            InvalidMessage: it is no name (1 to 64 printable characters).
+        """
+        a_name(name, "phases")
+        self._phases[name] = self._phases.get(name, 0.0) + ms
+
     @property
     def state(self) -> str:
         """`created`, `running`, `paused`, `stopping` or `ended`."""
