@@ -99,4 +99,18 @@ RUST = Language(
     environment={"CARGO_TARGET_DIR": str(BUILD / "rust")},
 )
 
-LANGUAGES = (JAVASCRIPT, GO, RUST)
+_CPP = BUILD / "cpp"
+CPP = Language(
+    name="cpp",
+    tools=("cmake", "c++"),
+    files={"/usr/include/hiredis/hiredis.h": "libhiredis-dev", "/usr/include/nlohmann/json.hpp": "nlohmann-json3-dev"},
+    build=(
+        ("cmake", "-S", ".", "-B", str(_CPP), "-DCMAKE_BUILD_TYPE=Release"),
+        ("cmake", "--build", str(_CPP)),
+    ),
+    test=(str(_CPP / "tests"), "../../spec/vectors"),
+    rehearse=(str(_CPP / "rehearse"),),
+    example=("tank", (str(_CPP / "tank"),)),
+)
+
+LANGUAGES = (JAVASCRIPT, GO, RUST, CPP)
