@@ -10,7 +10,7 @@ import redis
 from tests.sdk.languages import BUILD, LANGUAGES, Language
 from tests.support.servers import Server, start_server
 
-_built: dict[str, str | None] = {}
+_built: dict[str, tuple[str, str]] = {}
 
 
 @pytest.fixture(params=LANGUAGES, ids=lambda language: language.name)
@@ -21,12 +21,24 @@ def language(request: pytest.FixtureRequest) -> Language:
         pytest.skip(missing)
     if language.name not in _built:
         BUILD.mkdir(parents=True, exist_ok=True)
-        _built[language.name] = "it could not be built"
+        _built[language.name] = _build(language)
+    how, why = _built[language.name]
+    if how == "skipped":
+        pytest.skip(why)
+    assert how == "built", why
+    return language
+
+
+def _build(language: Language) -> tuple[str, str]:
+    """Whether it was built, skipped or failed, and why."""
+    try:
         for command in language.build:
             language.run(command)
-        _built[language.name] = None
-    assert _built[language.name] is None, _built[language.name]
-    return language
+    except AssertionError as failed:
+        if any(text in str(failed) for text in language.unreachable):
+            return "skipped", f"{language.name}: its packages cannot be had here"
+        return "failed", str(failed)
+    return "built", ""
 
 
 @pytest.fixture
