@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <optional>
 
 #include "shapes.hpp"
 
@@ -27,12 +28,17 @@ int simulate(const char* url, const char* id) {
     lanecast::Run run(id, options);
     run.scene({"plain", {0, 0, 10, 10}});
     run.image("front", "image/png", std::vector<std::uint8_t>{1, 2, 3});
+    const std::vector<std::uint8_t> pixels{1, 2, 3, 4, 5, 6};
+    run.image("top", lanecast::Pixels{2, 1, 3, pixels});
+    run.on_param("gain", [&](const lanecast::Value&) { run.log("info", "gain is set"); });
     run.events("traffic", {{"edge", std::vector<std::string>{"a"}}, {"mean_speed", std::vector<float>{3}}, {"occupancy", std::vector<double>{0.5}}});
     run.log("info", "begun");
     for (std::int64_t step = 1; run.running() && !run.stats().fenced; ++step) {
+        std::optional timer = run.phase("step");
         lanecast::Layer points{{"id", std::vector<std::uint32_t>{1, 2}},
                                {"x", std::vector<float>{0, static_cast<float>(run.param<double>("gain"))}},
                                {"y", std::vector<std::int64_t>{0, 5}}};
+        timer.reset();
         run.frame({.step = step, .time_s = static_cast<double>(step) / 10, .layers = {{"points", points}}});
         run.metrics({{"n", static_cast<double>(step)}});
         run.status("info", std::to_string(step));

@@ -35,10 +35,15 @@ final class Rehearse {
                 .start(id);
         run.scene(new Scene("plain", 0, 0, 10, 10));
         run.image("front", "image/png", new byte[] {1, 2, 3});
+        run.image("top", 2, 1, 3, new byte[] {1, 2, 3, 4, 5, 6});
+        run.onParam("gain", gain -> run.log("info", "gain is set"));
         run.events("traffic", Map.of("edge", new String[] {"a"}, "mean_speed", new float[] {3}, "occupancy", new double[] {0.5}));
         run.log("info", "begun");
         for (long step = 1; run.running() && !run.stats().fenced(); step++) {
-            float[] x = {0, (float) run.number("gain")};
+            float[] x = new float[2];
+            try (var timer = run.phase("step")) {
+                x[1] = (float) run.number("gain");
+            }
             run.frame(new Frame(step, step / 10.0).layer("points", Map.of("id", new int[] {1, 2}, "x", x, "y", new long[] {0, 5})));
             run.metrics(Map.of("n", step));
             run.status("info", Long.toString(step));
