@@ -129,13 +129,7 @@ void Publisher::greet() {
         epoch_ = connection_->call({"HINCRBY", key("producers"), producer_, "1"}).integer;
     } else {
         tick();
-        for (Lane* lane : {&critical_, &normal_}) {
-            std::unique_lock lock(mutex_);
-            const auto acked = lane->replay.acked();
-            const auto last = lane->replay.last();
-            lock.unlock();
-            if (!last.empty()) append(*lane, acked, last);
-        }
+        ask();
     }
     if (away_) std::fprintf(stderr, "lanecast: run %s: the server is back\n", run_.c_str());
     const std::lock_guard lock(mutex_);
@@ -153,6 +147,7 @@ void Publisher::tick() {
     const auto newest = connection_->call({"HGET", key("producers"), producer_});
     if (!newest.nil && std::stoll(newest.text) > epoch_) throw Fenced{};
     if (newest.nil) begin_epoch(epoch_ + 1); // the server came back empty
+    if (!newest.nil && !known) ask();        // an append was quicker than we: the other lane may have nothing to send
     if (newest.nil || !known) {
         std::vector<Message> told;
         for (auto& [kind, data] : hooks_.announce()) told.push_back(message(kind, std::move(data)));
@@ -176,6 +171,17 @@ void Publisher::obey_flow() {
     }
     const std::lock_guard lock(mutex_);
     shed_low_ = stopped || flow["shed_low"] == "1";
+}
+
+// Whether the server still has what it acknowledged; if not, it is sent again from there.
+void Publisher::ask() {
+    for (Lane* lane : {&critical_, &normal_}) {
+        std::unique_lock lock(mutex_);
+        const auto acked = lane->replay.acked();
+        const auto last = lane->replay.last();
+        lock.unlock();
+        if (!last.empty()) append(*lane, acked, last);
+    }
 }
 
 void Publisher::begin_epoch(std::int64_t by) {

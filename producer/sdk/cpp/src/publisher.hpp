@@ -50,6 +50,7 @@ private:
     bool turn();
     void greet();
     void tick();
+    void ask();
     void obey_flow();
     void begin_epoch(std::int64_t by);
     bool send_lossless(Lane& lane);

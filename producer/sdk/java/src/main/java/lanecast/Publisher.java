@@ -118,13 +118,7 @@ final class Publisher {
             epoch = (Long) link.call(Command.HINCRBY, key("producers"), producer, 1);
         } else {
             tick();
-            for (int lane : new int[] {Buffers.CRITICAL, Buffers.NORMAL}) {
-                Replay replay = buffers.lane(lane);
-                List<Message> last = buffers.with(replay::last);
-                if (!last.isEmpty()) {
-                    append(lane, replay.acked(), last);
-                }
-            }
+            ask();
         }
         if (away) {
             System.err.println("lanecast: run " + run + ": the server is back");
@@ -146,6 +140,8 @@ final class Publisher {
         }
         if (newest == null) { // the server came back empty
             beginEpoch(epoch + 1);
+        } else if (!known) { // an append was quicker than we: the other lane may have nothing to send
+            ask();
         }
         if (newest == null || !known) {
             buffers.putFirst(announce.get());
@@ -169,6 +165,17 @@ final class Publisher {
             }
         }
         buffers.shedLow(stopped || "1".equals(flow.get("shed_low")));
+    }
+
+    /** Whether the server still has what it acknowledged; if not, it is sent again from there. */
+    private void ask() throws Fenced {
+        for (int lane : new int[] {Buffers.CRITICAL, Buffers.NORMAL}) {
+            Replay replay = buffers.lane(lane);
+            List<Message> last = buffers.with(replay::last);
+            if (!last.isEmpty()) {
+                append(lane, replay.acked(), last);
+            }
+        }
     }
 
     private void beginEpoch(long by) {
