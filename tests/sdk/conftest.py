@@ -17,16 +17,30 @@ _built: dict[str, tuple[str, str]] = {}
 def language(request: pytest.FixtureRequest) -> Language:
     """An SDK, ready to be run."""
     language: Language = request.param
+    if why := _why_not(language):
+        pytest.skip(why)
+    return language
+
+
+@pytest.fixture
+def languages() -> list[Language]:
+    """All SDKs that can be run here."""
+    ready = [language for language in LANGUAGES if _why_not(language) is None]
+    if not ready:
+        pytest.skip("none of the SDKs' toolchains is installed")
+    return ready
+
+
+def _why_not(language: Language) -> str | None:
+    """Why the SDK cannot be run here, if so; AssertionError if it should, but cannot be built."""
     if missing := language.missing():
-        pytest.skip(missing)
+        return missing
     if language.name not in _built:
         BUILD.mkdir(parents=True, exist_ok=True)
         _built[language.name] = _build(language)
     how, why = _built[language.name]
-    if how == "skipped":
-        pytest.skip(why)
-    assert how == "built", why
-    return language
+    assert how != "failed", why
+    return why if how == "skipped" else None
 
 
 def _build(language: Language) -> tuple[str, str]:

@@ -122,12 +122,20 @@ JAVA = Language(
     build=(("mvn", "-q", "-B", "test-compile"),),
     test=("mvn", "-q", "-B", "test"),
     rehearse=(
-        *("sh", "-c", f'exec java -cp "{_JAVA}/test-classes:{_JAVA}/classes:$(cat {_JAVA}/classpath)" lanecast.Rehearse "$@"'),
+        *(
+            "sh",
+            "-c",
+            f'exec java -cp "{_JAVA}/test-classes:{_JAVA}/classes:$(cat {_JAVA}/classpath)" lanecast.Rehearse "$@"',
+        ),
         "rehearse",
     ),
     example=(
         "lifts",
-        ("sh", "-c", f'mvn -q -B compile && exec java -cp "{_JAVA}/classes:$(cat {_JAVA}/classpath)" examples/Lifts.java'),
+        (
+            "sh",
+            "-c",
+            f'mvn -q -B compile && exec java -cp "{_JAVA}/classes:$(cat {_JAVA}/classpath)" examples/Lifts.java',
+        ),
     ),
     unreachable=("Could not transfer artifact", "Could not resolve", "Could not find artifact", "offline mode"),
 )

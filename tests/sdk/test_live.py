@@ -133,6 +133,21 @@ def test_an_empty_server_gets_everything_that_is_kept_and_the_description_again(
         assert {message.epoch for message, _ in read_lane(sim.db, "sim", "critical")} == {2}
 
 
+def test_a_server_that_is_emptied_under_load_gets_everything_that_is_kept_again(
+    language: Language, redis_url: str
+) -> None:
+    with rehearsing(language, redis_url) as sim:
+        for _ in range(2):
+            sim.wait_for_steps(20)
+            sim.db.flushall()
+        wait_until(lambda: sim.db.sismember(keys.RUNS, "sim"), "the run being registered again")
+        sim.wait_for_steps(10)
+        assert sim.stop() == 0
+        sim.assert_all_arrived_once_and_in_order()
+        created = [change.title for change in sim.payloads("critical", "lifecycle")]
+        assert created.count("A rehearsal") > 1, "announced again, behind what was kept of the beginning"
+
+
 def test_a_full_lane_keeps_its_messages_until_there_is_room(language: Language, redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as db:
         filler = "for i = 1, 50000 do redis.call('XADD', KEYS[1], '*', 'kind', 'log', 'data', '') end"
