@@ -34,12 +34,12 @@ class GatewaySettings(BaseSettings):
     Attributes:
         redis_url: the Redis or Valkey server.
         host: address to listen on; anything but loopback needs a secret.
-        port: 0 takes a free one.
+        port: to listen on; 0 takes a free one.
         node: names this process in consumer groups and heartbeats.
-        secret: key of the HS256 tokens; None: everybody on loopback is admin.
+        secret: key of the tokens (HS256), 32 characters or more; without it everybody on loopback is admin.
         origins: exact origins (`https://host:port`) that browsers may come from; the gateway's own always may.
         hosts: Host headers that are answered besides loopback's, where there is no secret.
-        web_root: folder of the built dashboard; None looks in the package, then in the source tree.
+        web_root: folder of the built dashboard; default: in the package, else in the source tree.
         reuse_port: several processes may listen on one port.
         max_viewers: WebSocket connections of this process.
         max_per_user: WebSocket connections of one user (`sub` of the token).

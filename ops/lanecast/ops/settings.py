@@ -12,13 +12,13 @@ DEFAULT_GATEWAY: str = "http://127.0.0.1:8080"
 
 
 class OpsSettings(BaseSettings):
-    """What the environment says; `None`: nothing.
+    """What the commands of `lanecast` may be told; what is not set is found by the `up` that runs in ./data.
 
     Attributes:
-        redis_url: LANECAST_REDIS_URL.
-        url: LANECAST_URL, of a gateway.
-        token: LANECAST_TOKEN, sent to a gateway that asks for one.
-        log_level: LANECAST_LOG_LEVEL.
+        redis_url: the Redis or Valkey server.
+        url: of a gateway, for `watch`.
+        token: sent to a gateway that asks for one; `lanecast token` makes it.
+        log_level: `debug`, `info`, `warning` or `error`.
     """
 
     model_config = SettingsConfigDict(env_prefix="LANECAST_")

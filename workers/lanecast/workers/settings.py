@@ -22,7 +22,7 @@ class WorkerSettings(BaseSettings):
     """What a worker may be told.
 
     Attributes:
-        redis_url: see `lanecast.broker.connect`.
+        redis_url: the Redis or Valkey server; the forms of a URL are in docs/architecture.md.
         worker_id: names this process among the workers; must be unique.
         tick_ms: frames that come within this time of the last one are taken together.
         keyframe_s: how often a tier's viewers get a keyframe while the state changes.
@@ -62,7 +62,7 @@ class JobsSettings(BaseSettings):
     """What the process that works through jobs may be told.
 
     Attributes:
-        redis_url: where the runs are; see `lanecast.broker.connect`.
+        redis_url: where the runs are.
         jobs_redis_url: where the queue of jobs is; default: with the runs. On a Cluster it has to be another server.
         jobs_alive_s: how often the process says that it is alive.
         log_level: `debug`, `info`, `warning` or `error`.
