@@ -2,7 +2,8 @@
 
 Whatever a page links to comes along: another page with all that it links to, a source file as it is, a folder as its
 README or as a list of its files. On the site docs/X is X, and everything else has the path that it has in the
-tree; links are rewritten to match, so that the same text works in the tree and on the site. Links to nothing end a strict build.
+tree; links are rewritten to match, so that the same text works in the tree and on the site. Links to nothing end a
+strict build.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import typer.core
 
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import LanecastError
-from lanecast.ops.commands import bench, dead, doctor, inspect, jobs, run, token, view
+from lanecast.ops.commands import bench, capacity, dead, doctor, inspect, jobs, run, token, view
 from lanecast.ops.console import print_problem
 from lanecast.ops.problem import Problem
 
@@ -47,5 +47,5 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-for group in (run, jobs, token, view, inspect, dead, doctor, bench):
+for group in (run, jobs, token, view, inspect, dead, doctor, bench, capacity):
     group.add(app)
