@@ -110,7 +110,7 @@ def wire_bytes(size: float) -> float:
 
 def readers_of_a_run(load: Load, processes: int) -> float:
     """How many gateway processes have a viewer of one run, on average."""
-    return processes * (1 - (1 - 1 / processes) ** (load.viewers / load.runs))
+    return processes * (1 - math.pow(1 - 1 / processes, load.viewers / load.runs))
 
 
 def plan(load: Load, costs: Costs, node: Node) -> Plan:
