@@ -1,9 +1,9 @@
 """Does what a page says, block by block, in a folder that looks like a fresh clone.
 
 `python play.py ROOT FOLDER`, the blocks as JSON on standard input. It is meant to run in namespaces of its own (network
-and processes): then the page's ports are free, whatever else runs on the machine, and nothing outlives it. Unless the
-page starts one itself, a `lanecast up` runs beside it. The first block that does not do what the page says ends it with
-status 1 and its output.
+and processes): then the page's ports are free, whatever else runs on the machine, and nothing outlives it. A page that
+uses a system and starts none has a `lanecast up` beside it. The first block that does not do what the page says ends it
+with status 1 and its output.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -22,7 +23,10 @@ from typing import Any, Final
 
 PATIENCE_S: Final = 45.0
 OWN: Final = {".venv", "build", "data", ".git", "node_modules", "dist"}
+USES_SYSTEM: Final = re.compile(r":8080|redis-cli|lanecast (runs|lag|watch|dead|jobs|publish)|Run\(")
+STARTS_SYSTEM: Final = re.compile(r"lanecast up|make demo")
 READY: Final = "curl -sf -o /dev/null http://localhost:8080/readyz"
+UP: Final = {"page": "", "line": 0, "lang": "sh", "text": "lanecast up\n", "verb": "runs until", "rest": READY}
 
 MAKE: Final = """#!/bin/sh
 # `make demo` builds, and then does this; what other targets would do is only asked for: they are run by hand and in CI.
@@ -50,10 +54,9 @@ def main(root: Path, folder: Path) -> None:
     steps = json.load(sys.stdin)
     prepare(root, folder)
     env = environment(folder)
-    if not any("lanecast up" in step["text"] or "make demo" in step["text"] for step in steps):
-        steps.insert(
-            0, {"page": "", "line": 0, "lang": "sh", "text": "lanecast up\n", "verb": "runs until", "rest": READY}
-        )
+    text = "\n".join(step["text"] for step in steps)
+    if USES_SYSTEM.search(text) and not STARTS_SYSTEM.search(text):
+        steps.insert(0, UP)
     for number, step in enumerate(steps):
         began = time.monotonic()
         try:

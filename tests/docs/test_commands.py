@@ -54,7 +54,7 @@ def test_what_a_page_tells_to_do_does_what_it_says(page: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "verb", "rest", "said"),
     [
-        ("lanecast runs --nonsense\n", "", "", "No such option"),
+        ("lanecast version --nonsense\n", "", "", "No such option"),
         ("echo fine\n", "fails", "Traceback", "should fail"),
         ("echo gone\n", "runs until", "false", "it ended with status 0"),
         ("make no-such-target\n", "", "", "no-such-target"),
@@ -62,8 +62,7 @@ def test_what_a_page_tells_to_do_does_what_it_says(page: str, tmp_path: Path) ->
     ],
 )
 def test_a_page_that_is_wrong_is_found(text: str, verb: str, rest: str, said: str, tmp_path: Path) -> None:
-    # The word `lanecast up` in a comment: these need no system beside them.
-    done = play([Block("page.md", 7, "sh", f"# no lanecast up\n{text}", verb, rest)], tmp_path)
+    done = play([Block("page.md", 7, "sh", text, verb, rest)], tmp_path)
     assert done.returncode == 1
     assert "page.md:7:" in done.stderr
     assert said in done.stderr
