@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lanecast.broker import logs
 from lanecast.broker.connect import DEFAULT_URL
 from lanecast.broker.rates import INGEST_PRODUCER_PER_S, INGEST_RUN_PER_S
 
@@ -84,7 +85,7 @@ class GatewaySettings(BaseSettings):
     ingest_per_s: float = Field(default=INGEST_RUN_PER_S, gt=0)
     ingest_per_producer_s: float = Field(default=INGEST_PRODUCER_PER_S, gt=0)
     command_timeout_s: float = Field(default=5.0, gt=0)
-    log_level: str = "info"
+    log_level: logs.Level = "info"
 
     @field_validator("origins", "hosts", mode="before")
     @classmethod

@@ -33,6 +33,13 @@ class Commands(typer.core.TyperGroup):
             raise typer.Exit(0) from None
         except TRANSIENT as error:
             print_problem(Problem(f"Redis does not answer: {error}", "`lanecast doctor` looks into it."))
+        except ValueError as error:
+            from lanecast.ops.settings import explained  # it imports pydantic, which takes its time
+
+            problem = explained(error)
+            if problem is None:
+                raise
+            print_problem(problem)
         raise typer.Exit(1)
 
 

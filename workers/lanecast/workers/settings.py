@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lanecast.broker import logs
 from lanecast.broker.connect import DEFAULT_URL
 from lanecast.broker.gateways import REAP_EVERY_S
 
@@ -55,7 +56,7 @@ class WorkerSettings(BaseSettings):
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     image_threads: int = Field(default_factory=lambda: max(1, min(4, len(os.sched_getaffinity(0)) - 1)), ge=1, le=64)
     image_bytes: int = Field(default=128 * 1024 * 1024, ge=1)
-    log_level: str = "info"
+    log_level: logs.Level = "info"
 
 
 class JobsSettings(BaseSettings):
@@ -73,4 +74,4 @@ class JobsSettings(BaseSettings):
     redis_url: str = Field(default=DEFAULT_URL, repr=False)
     jobs_redis_url: str | None = Field(default=None, repr=False)
     jobs_alive_s: float = Field(default=5.0, gt=0)
-    log_level: str = "info"
+    log_level: logs.Level = "info"
