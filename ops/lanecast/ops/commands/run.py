@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from lanecast.ops.problem import Problem
-
 RedisOption = Annotated[
     str | None, typer.Option("--redis", metavar="URL", help="Redis or Valkey [env: LANECAST_REDIS_URL]")
 ]
@@ -112,7 +110,6 @@ def worker(redis: RedisOption = None) -> None:
 
 def _serve(serve: Any, settings: Any, **given: Any) -> None:
     """Run a service with settings from the environment, those given replaced."""
-    import pydantic
     import structlog
 
     from lanecast.broker import logs
@@ -120,12 +117,7 @@ def _serve(serve: Any, settings: Any, **given: Any) -> None:
     from lanecast.broker.errors import LanecastError
     from lanecast.ops.settings import OpsSettings
 
-    try:
-        chosen = settings(**{name: value for name, value in given.items() if value is not None})
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise Problem(f"LANECAST_{name.upper()}: {first['msg']}") from None
+    chosen = settings(**{name: value for name, value in given.items() if value is not None})
     logs.configure(OpsSettings().log_level)
     try:
         serve(chosen)
