@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from lanecast.ops.problem import Problem
+
 RedisOption = Annotated[
     str | None, typer.Option("--redis", metavar="URL", help="Redis or Valkey [env: LANECAST_REDIS_URL]")
 ]
