@@ -10,6 +10,7 @@ import { ServerClock } from './clock';
 import { Detail } from './detail';
 import { TierChooser } from './drawingTier';
 import { findEntities, tableWindow } from './entityTable';
+import { FrameInbox } from './frameInbox';
 import { groupsOf } from './groups';
 import { Images } from './images';
 import { RateMeter, Recent, Smoothed } from './meters';
@@ -58,6 +59,7 @@ export class Engine {
   /** By layer; counted twice a second. */
   readonly groups = new Map<string, GroupSummary | null>();
 
+  private readonly inbox = new FrameInbox();
   private socket: GatewaySocket | null = null;
   private apiUrl = '';
   private token: string | null = null;
@@ -214,6 +216,7 @@ export class Engine {
   private watch(run: string | null, tier: string, nowMs: number): void {
     if (run !== this.run) {
       this.run = run;
+      this.inbox.clear();
       this.sceneAbort.abort();
       this.sceneVersion = null;
       this.view = new RunView();
@@ -271,13 +274,14 @@ export class Engine {
   private event(event: SessionEvent): void {
     switch (event.kind) {
       case 'frame':
-        this.frame(event.message);
+        if (this.inbox.push(event.message, performance.now())) this.takeFrames();
         break;
       case 'lossless':
         this.lossless(event.message);
         break;
       case 'subscribed': {
         const { message, arrival } = event;
+        this.takeFrames();
         this.view.info = message.info;
         // A delta for a frame from before the gap must not be applied by chance.
         if (arrival === 'gap') this.view.chain.breakChain();
@@ -311,9 +315,12 @@ export class Engine {
     }
   }
 
-  private frame(frame: FrameMessage): void {
+  private takeFrames(): void {
+    for (const { message, arrivedMs } of this.inbox.drain()) this.frame(message, arrivedMs);
+  }
+
+  private frame(frame: FrameMessage, nowMs: number): void {
     const { view, stage } = this;
-    const nowMs = performance.now();
     const alpha = view.playout.alpha(nowMs);
     const { timeS, step, epoch, life } = view.chain;
     const outcome = view.take(frame);
@@ -330,7 +337,8 @@ export class Engine {
     const anew = frame.epoch !== epoch || view.chain.life !== life;
     const advanced = anew || frame.step > step || frame.time_s > timeS;
     const first = !view.hasFrame;
-    if (advanced || first) view.arrived(frame, nowMs, Date.now(), this.clock);
+    const sinceMs = performance.now() - nowMs;
+    if (advanced || first) view.arrived(frame, nowMs, Date.now() - sinceMs, this.clock);
     if (first) this.tellMoment(); // there is a moment to tell even where nothing can be drawn
     stage.update({
       alpha,
@@ -447,6 +455,7 @@ export class Engine {
     const before = this.lastLoopMs;
     this.lastLoopMs = nowMs;
     this.fps.add(nowMs);
+    this.takeFrames();
     this.chooseTier(nowMs);
     const sinceLastMs = nowMs - before;
     if (sinceLastMs < HIDDEN_AFTER_MS) this.refreshMs.add(sinceLastMs);
@@ -534,6 +543,8 @@ export class Engine {
 
   private beat(): void {
     const nowMs = performance.now();
+    // Where nothing is painted (a hidden tab), this is when frames are applied.
+    this.takeFrames();
     this.session.tick(nowMs);
     if (nowMs >= this.nextReportMs) {
       this.nextReportMs = nowMs + REPORT_EVERY_MS;

@@ -71,6 +71,8 @@ export class Stage {
   private drawnAlpha = -1;
   private nextDrawMs = 0;
   private speedSeen = 0;
+  /** What has been applied to the layers since they were packed last; null: nothing. */
+  private pending: StageUpdate | null = null;
   private readonly types = new TypePalette();
 
   constructor(
@@ -93,7 +95,9 @@ export class Stage {
   /** How much there is to draw: entities, signal heads, points, and lines of the map. */
   get things(): number {
     let sum = this.mesh?.linePaths.length ?? 0;
-    for (const [name, list] of this.lists) if (!this.hidden.has(name)) sum += list.count;
+    for (const [name, layer] of this.layers) {
+      if (!this.hidden.has(name) && isPlaced(layerRole(name, layer))) sum += layer.rows;
+    }
     return sum;
   }
 
@@ -145,6 +149,7 @@ export class Stage {
     this.viewpoint.reset();
     this.origin = null;
     this.speedSeen = 0;
+    this.pending = null;
     this.setScene(null, { state: 'none' });
   }
 
@@ -161,8 +166,19 @@ export class Stage {
     this.dirty = true;
   }
 
-  /** A frame has been applied to the layers. */
-  update({ alpha, elapsedS, timeS, changed, advanced }: StageUpdate): void {
+  /**
+   * A frame has been applied to the layers. It is packed with the next picture, together with all others that come until then:
+   * what nobody will see costs nothing.
+   */
+  update(update: StageUpdate): void {
+    this.pending = this.pending === null ? update : both(this.pending, update);
+    this.dirty = true;
+  }
+
+  private packPending(): void {
+    if (this.pending === null) return;
+    const { alpha, elapsedS, timeS, changed, advanced } = this.pending;
+    this.pending = null;
     this.chooseOrigin();
     for (const name of this.lists.keys()) {
       if (!this.layers.has(name)) this.drop(name);
@@ -191,11 +207,12 @@ export class Stage {
 
   /** Draws if there is anything to draw. Answers whether it did. */
   draw(nowMs: number): boolean {
+    if (nowMs < this.nextDrawMs) return false;
+    this.packPending();
     const alpha = this.playout.alpha(nowMs);
     this.followSelected(alpha);
     if (this.renderer === null || this.rendererStatus.state !== 'ready') return false;
     if (!this.dirty && !this.movesVisibly(alpha)) return false;
-    if (nowMs < this.nextDrawMs) return false;
     const { camera, size } = this.viewpoint;
     const visible = (name: string): boolean => !this.hidden.has(name);
     this.renderer.draw({
@@ -331,11 +348,20 @@ export class Stage {
     this.colour = by;
     this.types.clear();
     const alpha = this.playout.alpha(nowMs);
+    this.packPending();
     this.update({ alpha, elapsedS: Infinity, timeS: 0, changed: null, advanced: false });
+    this.packPending();
   }
 
   setVectors(on: boolean): void {
-    this.vectors = on;
+    this.vectors = this.overlays.vectorsOn = on;
+    this.packPending();
+    for (const [name, list] of this.lists) {
+      const layer = this.layers.get(name);
+      if (layer === undefined || !isPlaced(list.role)) continue;
+      this.overlays.update(name, layer, list, null);
+      this.tellLines(name);
+    }
     this.dirty = true;
   }
 
@@ -355,8 +381,12 @@ export class Stage {
     list.update(layer, alpha, elapsedS, { originX, originY, types, accent });
     this.speedSeen = Math.max(this.speedSeen, list.maxSpeed);
     this.overlays.update(name, layer, list, timeS);
+    this.renderer?.setLayer(name, list);
+    this.tellLines(name);
+  }
+
+  private tellLines(name: string): void {
     if (this.renderer === null) return;
-    this.renderer.setLayer(name, list);
     for (const [lines, content] of this.overlays.of(name)) this.renderer.setLines(lines, content);
   }
 
@@ -440,7 +470,8 @@ export class Stage {
     this.viewpoint.shift(from.x - to.x, from.y - to.y);
     // Packed poses belong to the old origin: pack afresh, without a move.
     for (const name of this.lists.keys()) this.drop(name);
-    this.update({ alpha: 1, elapsedS: 0, timeS: 0, changed: null, advanced: false });
+    this.pending = { alpha: 1, elapsedS: 0, timeS: 0, changed: null, advanced: false };
+    this.packPending();
   }
 
   private contentBounds(): Bounds | null {
@@ -455,6 +486,19 @@ export class Stage {
 function meshBounds({ bounds, originX, originY }: SceneMesh): Bounds {
   const [x0, y0, x1, y1] = bounds;
   return [x0 - originX, y0 - originY, x1 - originX, y1 - originY];
+}
+
+/** Two frames as one: from the pose that was shown when the first came to the newest one. */
+function both(first: StageUpdate, second: StageUpdate): StageUpdate {
+  const { changed: a } = first;
+  const { changed: b } = second;
+  return {
+    alpha: first.alpha,
+    elapsedS: first.elapsedS + second.elapsedS,
+    timeS: second.timeS,
+    changed: a === null || b === null ? null : new Set([...a, ...b]),
+    advanced: first.advanced || second.advanced,
+  };
 }
 
 /** Whether a layer's rows have places. */

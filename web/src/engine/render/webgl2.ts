@@ -42,6 +42,7 @@ export class WebGl2Renderer implements Renderer {
   readonly name = 'WebGL2';
   readonly tier = 'webgl';
   private palette: ScenePalette = PALETTES.dark;
+  private colours = uniforms(PALETTES.dark);
   private programs!: {
     road: Program;
     area: Program;
@@ -97,6 +98,7 @@ export class WebGl2Renderer implements Renderer {
 
   setTheme(theme: ThemeName): void {
     this.palette = PALETTES[theme];
+    this.colours = uniforms(this.palette);
   }
 
   setScene(mesh: SceneMesh | null): void {
@@ -182,7 +184,7 @@ export class WebGl2Renderer implements Renderer {
   }
 
   private drawScene(view: View): void {
-    const { gl, palette } = this;
+    const { gl, palette, colours } = this;
     if (this.areas !== null) {
       this.place(this.programs.area, view);
       gl.uniform3f(this.programs.area.at('uColour'), ...palette.area);
@@ -194,7 +196,7 @@ export class WebGl2Renderer implements Renderer {
       this.edges.bind();
       gl.uniform3f(road.at('uRoad'), ...palette.road);
       gl.uniform1f(road.at('uRoadTint'), palette.roadTint);
-      gl.uniform3fv(road.at('uRamp'), flat(palette.ramp));
+      gl.uniform3fv(road.at('uRamp'), colours.ramp);
       gl.uniform1f(road.at('uEdgeMax'), view.speedMax);
       this.roads.draw();
     }
@@ -213,19 +215,16 @@ export class WebGl2Renderer implements Renderer {
   }
 
   private drawLayer(name: string, layer: LayerObjects, view: View): void {
-    const { gl, palette } = this;
+    const { gl, palette, colours } = this;
     const { entity } = this.programs;
     this.place(entity, view);
     layer.texture.bind();
     gl.uniform1f(entity.at('uAlpha'), view.alpha);
     gl.uniform1f(entity.at('uRatio'), view.ratio);
     gl.uniform1f(entity.at('uSpeedMax'), view.speedMax);
-    gl.uniform3fv(entity.at('uRamp'), flat(palette.ramp));
-    gl.uniform3fv(entity.at('uTypes'), flat(palette.types));
-    gl.uniform3fv(
-      entity.at('uLights'),
-      flat([palette.go, palette.caution, palette.stop, palette.off]),
-    );
+    gl.uniform3fv(entity.at('uRamp'), colours.ramp);
+    gl.uniform3fv(entity.at('uTypes'), colours.types);
+    gl.uniform3fv(entity.at('uLights'), colours.lights);
     gl.uniform3f(entity.at('uAccent'), ...palette.accent);
     gl.uniform3f(entity.at('uPlain'), ...palette.plain);
     gl.uniform3f(entity.at('uOutline'), ...palette.outline);
@@ -250,7 +249,7 @@ export class WebGl2Renderer implements Renderer {
   private drawLines(name: string, view: View): void {
     const lines = this.lines.get(name);
     if (lines === undefined || lines.count === 0) return;
-    const { gl, palette } = this;
+    const { gl, palette, colours } = this;
     const { line } = this.programs;
     this.place(line, view);
     lines.texture.bind();
@@ -258,12 +257,21 @@ export class WebGl2Renderer implements Renderer {
     gl.uniform1f(line.at('uRatio'), view.ratio);
     gl.uniform1f(line.at('uLongest'), lines.longest);
     gl.uniform1fv(line.at('uWidths'), LINE_PX as number[]);
-    gl.uniform3fv(line.at('uTypes'), flat(palette.types));
+    gl.uniform3fv(line.at('uTypes'), colours.types);
     gl.uniform3f(line.at('uAccent'), ...palette.accent);
     gl.uniform3f(line.at('uPlain'), ...palette.plain);
     gl.bindVertexArray(this.emptyVao);
     gl.drawArrays(gl.TRIANGLES, 0, 9 * lines.count);
   }
+}
+
+/** The lists of colours that shaders are given, made once per theme: a picture leaves no garbage behind. */
+function uniforms({ ramp, types, go, caution, stop, off }: ScenePalette): {
+  ramp: Float32Array;
+  types: Float32Array;
+  lights: Float32Array;
+} {
+  return { ramp: flat(ramp), types: flat(types), lights: flat([go, caution, stop, off]) };
 }
 
 function flat(colours: readonly Rgb[]): Float32Array {
