@@ -461,6 +461,7 @@ export class Engine {
     if (sinceLastMs < HIDDEN_AFTER_MS) this.refreshMs.add(sinceLastMs);
     const drew = this.stage.draw(nowMs);
     if (drew) {
+      if (this.detail.setLeast(this.stage.detailNeeded)) this.applyDetail();
       this.surfaces.drawn();
       this.tellLabels(nowMs);
       if (this.waitingSinceMs !== null) {

@@ -31,6 +31,8 @@ import { Viewpoint } from './viewpoint';
 const ORDER: readonly LayerRole[] = ['entities', 'lights'];
 /** Layers with more entities than this have no names beside them. */
 const LABELLED = 2000;
+/** What a processor that draws in place of a graphics card manages: so many fine shapes, so many simple ones. */
+const SOFTWARE_STEPS = [4000, 25_000];
 /** The layer that everything else is about. */
 const ACCENTED = 'ego';
 
@@ -117,6 +119,12 @@ export class Stage {
       if (list.role === 'entities' && !this.hidden.has(name)) sum += list.count;
     }
     return sum;
+  }
+
+  /** The level of detail left out that is known to be needed, see `detail.ts`. */
+  get detailNeeded(): number {
+    if (this.renderer?.software !== true) return 0;
+    return SOFTWARE_STEPS.filter((most) => this.entitiesDrawn > most).length;
   }
 
   setRenderer(renderer: Renderer | null, status: RendererStatus): void {
