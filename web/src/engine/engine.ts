@@ -339,7 +339,10 @@ export class Engine {
     const first = !view.hasFrame;
     const sinceMs = performance.now() - nowMs;
     if (advanced || first) view.arrived(frame, nowMs, Date.now() - sinceMs, this.clock);
-    if (first) this.tellMoment(); // there is a moment to tell even where nothing can be drawn
+    if (first) {
+      this.nextTableMs = 0; // the panels are made with all that belongs in them
+      this.tellMoment(); // there is a moment to tell even where nothing can be drawn
+    }
     stage.update({
       alpha,
       elapsedS: frame.time_s - timeS,

@@ -29,6 +29,7 @@ import { Viewpoint } from './viewpoint';
 
 /** Drawn from the bottom up: a queue of vehicles must not hide the signal that it waits for. */
 const ORDER: readonly LayerRole[] = ['entities', 'lights'];
+const SVG_FPS = 30;
 /** Layers with more entities than this have no names beside them. */
 const LABELLED = 2000;
 /** What a processor that draws in place of a graphics card manages: so many fine shapes, so many simple ones. */
@@ -236,7 +237,7 @@ export class Stage {
       ...this.detail,
       selected: this.selectedRow(),
     });
-    const { maxFps } = this.options;
+    const maxFps = this.mostFps();
     // A little less than the pause asked for: refreshes do not come to the millisecond.
     this.nextDrawMs = maxFps === null ? 0 : nowMs + 1000 / maxFps - 4;
     this.dirty = false;
@@ -407,6 +408,12 @@ export class Stage {
 
   private dropLines(name: string): void {
     for (const [lines] of this.overlays.of(name)) this.renderer?.setLines(lines, null);
+  }
+
+  /** SVG is drawn by the page's own thread, which has other things to do. */
+  private mostFps(): number | null {
+    const { maxFps } = this.options;
+    return this.renderer?.tier === 'svg' ? Math.min(maxFps ?? SVG_FPS, SVG_FPS) : maxFps;
   }
 
   /** Whether something has come far enough since the last picture to be seen elsewhere. */
