@@ -30,7 +30,8 @@ export type ToEngine =
       theme: ThemeName;
     }
   | { type: 'token'; token: string | null }
-  | { type: 'watch'; run: string | null; tier: string }
+  /** `images`: whether camera pictures are wanted. */
+  | { type: 'watch'; run: string | null; tier: string; images: boolean }
   /** The list of runs has this one. */
   | { type: 'appeared'; run: string }
   | { type: 'retry' }

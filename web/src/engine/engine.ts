@@ -16,13 +16,15 @@ import { Images } from './images';
 import { RateMeter, Recent, Smoothed } from './meters';
 import { Minimap } from './minimap';
 import { RunView } from './runView';
+import { LayerFilter } from './layerFilter';
+import { stageFor } from './runKinds';
 import { loadScene } from './sceneLoader';
 import { buildSceneMesh } from './sceneMesh';
 import { Session, type SessionEvent } from './session';
 import { GatewaySocket } from './socket';
 import { Stage } from './stage';
 import { Surfaces } from './surfaces';
-import { summarise } from './summary';
+import { layerSummary, summarise } from './summary';
 import { loadKernels } from './workspace';
 
 const SUMMARY_EVERY_MS = 100;
@@ -59,6 +61,9 @@ export class Engine {
   /** By layer; counted twice a second. */
   readonly groups = new Map<string, GroupSummary | null>();
 
+  /** Layers that were switched off, and so do not come any more. */
+  readonly filter = new LayerFilter();
+  private wish = { tier: 'auto', images: true };
   private readonly inbox = new FrameInbox();
   private socket: GatewaySocket | null = null;
   private apiUrl = '';
@@ -108,7 +113,7 @@ export class Engine {
         this.session.start(message.token, nowMs);
         break;
       case 'watch':
-        this.watch(message.run, message.tier, nowMs);
+        this.watch(message.run, message.tier, message.images, nowMs);
         break;
       case 'appeared':
         this.session.appeared(message.run, nowMs);
@@ -176,7 +181,9 @@ export class Engine {
         stage.setTrails(message.on);
         break;
       case 'layer-visible':
+        this.noteLayer(message.layer);
         stage.setVisible(message.layer, message.visible);
+        this.tellWish(nowMs);
         break;
       case 'table':
         this.table = message.wish;
@@ -213,7 +220,8 @@ export class Engine {
     requestAnimationFrame(loop);
   }
 
-  private watch(run: string | null, tier: string, nowMs: number): void {
+  private watch(run: string | null, tier: string, images: boolean, nowMs: number): void {
+    this.wish = { tier, images };
     if (run !== this.run) {
       this.run = run;
       this.inbox.clear();
@@ -231,8 +239,17 @@ export class Engine {
       this.selection = null;
       this.groups.clear();
       this.skippedUntilMs = 0;
+      this.filter.clear();
+      this.stage.hidden.clear();
     }
-    this.session.watch(run, tier, nowMs);
+    this.tellWish(nowMs);
+  }
+
+  /** Asks the gateway for what is wanted now; layers that are hidden are not sent at all. */
+  private tellWish(nowMs: number): void {
+    const { tier, images } = this.wish;
+    const layers = this.filter.wanted(this.stage.hidden, this.view);
+    this.session.watch(this.run, tier, nowMs, { images, layers });
   }
 
   private command(message: Extract<ToEngine, { type: 'command' }>): void {
@@ -282,7 +299,9 @@ export class Engine {
       case 'subscribed': {
         const { message, arrival } = event;
         this.takeFrames();
+        const known = this.view.info !== null;
         this.view.info = message.info;
+        if (!known) stageFor(message.info.kind ?? '', this.stage);
         // A delta for a frame from before the gap must not be applied by chance.
         if (arrival === 'gap') this.view.chain.breakChain();
         this.post({ type: 'arrival', run: message.run, arrival, info: message.info });
@@ -413,6 +432,11 @@ export class Engine {
     this.dropped += count;
     this.skippedFrames = this.skipped(nowMs) + count;
     this.skippedUntilMs = nowMs + SKIPPED_SHOWN_MS;
+  }
+
+  private noteLayer(name: string): void {
+    const layer = this.view.chain.layers.get(name);
+    if (layer !== undefined) this.filter.note(layerSummary(name, layer, this));
   }
 
   private tellTable(): void {

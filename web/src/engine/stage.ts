@@ -54,6 +54,8 @@ export class Stage {
   readonly overlays = new Overlays();
   selected: Picked | null = null;
   vectors = false;
+  /** The layer whose first entity is followed as soon as it is there; null: none. */
+  followFirst: string | null = null;
   colour: ColourBy = 'speed';
   options: Pick<DrawingOptions, 'maxFps' | 'thresholdPx'> = { maxFps: null, thresholdPx: 0.25 };
   /** What is left out to keep up. */
@@ -211,7 +213,17 @@ export class Stage {
       if (role === 'edges' && named) this.updateEdges();
     }
     if (this.mesh === null) this.viewpoint.grow(this.contentBounds());
+    this.beginToFollow();
     this.dirty = true;
+  }
+
+  private beginToFollow(): void {
+    const layer = this.followFirst;
+    const list = layer === null ? undefined : this.lists.get(layer);
+    if (layer === null || list === undefined || list.count === 0) return;
+    this.followFirst = null;
+    this.select({ layer, id: list.ids[0] ?? 0 });
+    this.setFollow(true);
   }
 
   /** Draws if there is anything to draw. Answers whether it did. */

@@ -34,7 +34,10 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     metricsVersion: chain.metricsVersion,
     metrics: Object.fromEntries(chain.metrics),
     phases: chain.phases,
-    layers: [...chain.layers].map(([name, layer]) => layerSummary(name, layer, engine)),
+    layers: engine.filter.complete(
+      [...chain.layers].map(([name, layer]) => layerSummary(name, layer, engine)),
+      stage.hidden,
+    ),
     selection: engine.selection,
     follow: stage.viewpoint.follow,
     vectors: stage.vectors,
@@ -65,7 +68,7 @@ function link({ session }: Engine, nowMs: number): LinkSummary {
   };
 }
 
-function layerSummary(name: string, layer: Layer, { stage, groups }: Engine): LayerSummary {
+export function layerSummary(name: string, layer: Layer, { stage, groups }: Engine): LayerSummary {
   const role = layerRole(name, layer);
   const colours: ColourBy[] = [];
   if (role === 'entities' && layer.columns.has('speed')) colours.push('speed');
