@@ -53,6 +53,50 @@ def test_every_drawing_tier_draws_the_same_traffic(
     assert page.errors() == []
 
 
+KEEP_CONTEXTS = """(() => {
+  const give = OffscreenCanvas.prototype.getContext;
+  globalThis.contexts = [];
+  OffscreenCanvas.prototype.getContext = function (kind, ...more) {
+    const context = give.call(this, kind, ...more);
+    if (kind === 'webgl2') globalThis.contexts.push(context.getExtension('WEBGL_lose_context'));
+    return context;
+  };
+})()"""
+
+
+def test_a_lost_graphics_context_is_said_and_drawing_goes_on_until_it_comes_back(
+    city: System, open_page: Callable[..., Page], screenshots: Path
+) -> None:
+    page = open_page(f"{city.url}/?drawing=canvas#/run/cologne8")
+    page.until(lambda: page.shown("scene", "renderer") == "Canvas 2D", 15, "Canvas 2D draws")
+    page.in_engine(KEEP_CONTEXTS)
+    page.choose("drawing", "webgl")
+    page.until(lambda: page.shown("scene", "renderer") == "WebGL2", 10, "WebGL2 draws")
+    page.in_engine("globalThis.contexts.at(-1).loseContext()")
+    page.until(lambda: page.shown("scene", "renderer") == "Canvas 2D", 10, "Canvas 2D draws instead")
+    drawn = page.number("scene", "frames")
+    page.until(lambda: page.number("scene", "frames") > drawn + 5, 10, "it goes on drawing")
+    assert "the browser took the graphics context" in str(page.evaluate("document.body.textContent"))
+    page.screenshot(screenshots / "context-lost.png")
+    page.in_engine("globalThis.contexts[0].restoreContext()")
+    page.until(lambda: page.shown("scene", "renderer") == "WebGL2", 10, "WebGL2 draws again")
+
+
+def test_a_layer_that_is_switched_off_is_not_sent_and_comes_back_when_it_is_wanted(
+    city: System, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{city.url}/#/run/cologne8")
+    page.until(lambda: page.number("scene", "entities") > 10, 15, "traffic is drawn")
+    page.until(lambda: page.number("layer-vehicles") > 10, 10, "the layer is listed")
+    page.click("show-vehicles")
+    page.until(lambda: page.number("scene", "entities") == 0, 10, "no vehicle is drawn")
+    page.until(lambda: page.shown("layer-vehicles", "sent") == "false", 10, "vehicles are not sent")
+    page.click("show-vehicles")
+    page.until(lambda: page.shown("layer-vehicles", "sent") == "true", 10, "vehicles are sent")
+    page.until(lambda: page.number("scene", "entities") > 10, 10, "vehicles are drawn again")
+    assert page.errors() == []
+
+
 def test_on_a_phone_the_scene_comes_first_and_nothing_is_cut_off(
     city: System, open_page: Callable[..., Page], screenshots: Path
 ) -> None:

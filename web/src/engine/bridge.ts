@@ -140,6 +140,8 @@ export interface LayerSummary {
   role: LayerRole;
   rows: number;
   visible: boolean;
+  /** Whether it comes; one that is switched off does not. */
+  sent: boolean;
   /** Whether entities of this layer can be coloured in this way. */
   colours: readonly ColourBy[];
   groups?: GroupSummary | null;

@@ -32,7 +32,7 @@ export class LayerFilter {
   complete(layers: readonly LayerSummary[], hidden: ReadonlySet<string>): LayerSummary[] {
     const missing = [...this.off.values()]
       .filter(({ name }) => !layers.some((layer) => layer.name === name))
-      .map((layer) => Object.assign({}, layer, { visible: !hidden.has(layer.name) }));
+      .map((layer) => Object.assign({}, layer, { visible: !hidden.has(layer.name), sent: false }));
     return [...layers, ...missing].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 

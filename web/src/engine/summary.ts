@@ -75,7 +75,7 @@ export function layerSummary(name: string, layer: Layer, { stage, groups }: Engi
   if (role === 'entities' && typeColumn(layer) !== null) colours.push('type');
   const visible = !stage.hidden.has(name);
   const { cell, rows } = layer;
-  return { name, role, rows, visible, colours, cell, groups: groups.get(name) ?? null };
+  return { name, role, rows, visible, sent: true, colours, cell, groups: groups.get(name) ?? null };
 }
 
 function spread(values: Recent): Spread | null {

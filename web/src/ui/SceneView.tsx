@@ -108,6 +108,7 @@ function SceneTools({ minimap, onMinimap }: { minimap: boolean; onMinimap: () =>
           <label className="tool drawing">
             <span className="visually-hidden">Draw by</span>
             <select
+              data-testid="drawing"
               title="How the scene is drawn"
               defaultValue={drawingFromQuery(location.search)}
               onChange={(event) => {

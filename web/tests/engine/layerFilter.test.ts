@@ -13,7 +13,7 @@ function view(): RunView {
 }
 
 function layer(name: string, visible = true): LayerSummary {
-  return { name, role: 'entities', rows: 3, visible, colours: [], cell: null };
+  return { name, role: 'entities', rows: 3, visible, sent: true, colours: [], cell: null };
 }
 
 test('as long as nothing is hidden everything is asked for, also what nobody knows of yet', () => {

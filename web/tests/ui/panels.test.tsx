@@ -29,6 +29,7 @@ const vehicles: LayerSummary = {
   role: 'entities',
   rows: 3,
   visible: true,
+  sent: true,
   colours: ['speed', 'type'],
   cell: null,
   groups: { column: 'type', values: [{ value: 'bus', count: 3, index: 1 }] },
