@@ -97,6 +97,27 @@ def test_a_layer_that_is_switched_off_is_not_sent_and_comes_back_when_it_is_want
     assert page.errors() == []
 
 
+def test_one_looks_back_while_the_run_goes_on_and_is_told_that_it_is_not_live(
+    city: System, open_page: Callable[..., Page], screenshots: Path
+) -> None:
+    page = open_page(f"{city.url}/#/run/cologne8")
+    page.until(lambda: page.number("scrubber", "frames") > 20, 20, "there is a history")
+    page.keys("Home")
+    page.until(lambda: page.condition() == "past", 5, "it says that it looks back")
+    before = page.number("sim-time")
+    behind = page.number("scrubber", "behind-s")
+    page.until(lambda: page.number("scrubber", "behind-s") > behind + 0.5, 10, "the run goes on meanwhile")
+    assert page.number("sim-time") == before, "the moment that is looked at does not move"
+    page.keys("ArrowRight")
+    page.until(lambda: page.number("sim-time") > before, 5, "one frame further")
+    page.screenshot(screenshots / "looking-back.png")
+    assert page.axe() == []
+    page.keys("l")
+    page.until(lambda: page.shown("scrubber", "live") == "true", 5, "the present again")
+    page.until(lambda: page.number("sim-time") > before + behind, 5, "it is live")
+    assert page.errors() == []
+
+
 def test_on_a_phone_the_scene_comes_first_and_nothing_is_cut_off(
     city: System, open_page: Callable[..., Page], screenshots: Path
 ) -> None:

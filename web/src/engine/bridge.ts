@@ -54,6 +54,8 @@ export type ToEngine =
     }
   /** The minimap was clicked there: bring that place to the middle of the scene. */
   | { type: 'minimap-go'; x: number; y: number }
+  /** Looks at a moment of the history, or at the present again. */
+  | { type: 'look'; to: LookTo }
   | { type: 'trails'; on: boolean }
   | { type: 'theme'; theme: ThemeName }
   | { type: 'pan'; dx: number; dy: number }
@@ -70,6 +72,24 @@ export type ToEngine =
   | { type: 'table'; wish: TableWish | null }
   /** Answered by `found`. */
   | { type: 'find'; query: string; limit: number };
+
+/** A moment to look at: by its number, by so many frames from the one that is shown, the oldest; or the present. */
+export type LookTo = 'live' | 'first' | { seq: number } | { by: number };
+
+/** What can be looked back to. Frames are numbered; the numbers keep their meaning while old ones go. */
+export interface HistorySummary {
+  first: number;
+  last: number;
+  /** Simulation times of the first and the last. */
+  fromS: number;
+  toS: number;
+  /** The frame that is looked at; null: the present. */
+  at: number | null;
+  /** Simulation seconds between what is looked at and the present. */
+  behindS: number;
+  /** The present, whatever is looked at. */
+  live: { timeS: number; metrics: Readonly<Record<string, number>>; metricsVersion: number };
+}
 
 export interface TableWish {
   /** Null: the first layer that has entities. */
@@ -203,6 +223,8 @@ export interface Summary {
   refreshMs: Spread | null;
   /** Milliseconds from the publication of a frame to the first picture of it, as far as the clocks are known. */
   paintedMs: Spread | null;
+  /** What can be looked back to; null: nothing yet. */
+  history: HistorySummary | null;
   framesDrawn: number;
   entitiesDrawn: number;
   hops: readonly HopSummary[];

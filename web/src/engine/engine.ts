@@ -10,10 +10,12 @@ import { ServerClock } from './clock';
 import { Detail } from './detail';
 import { TierChooser } from './drawingTier';
 import { findEntities, tableWindow } from './entityTable';
+import type { Moment } from './frameHistory';
 import { FrameInbox } from './frameInbox';
 import { groupsOf } from './groups';
 import { Images } from './images';
 import { RateMeter, Recent, Smoothed } from './meters';
+import { LookBack } from './lookBack';
 import { Minimap } from './minimap';
 import { RunView } from './runView';
 import { LayerFilter } from './layerFilter';
@@ -63,6 +65,7 @@ export class Engine {
 
   /** Layers that were switched off, and so do not come any more. */
   readonly filter = new LayerFilter();
+  readonly lookBack = new LookBack();
   private wish = { tier: 'auto', images: true };
   private readonly inbox = new FrameInbox();
   private socket: GatewaySocket | null = null;
@@ -177,6 +180,9 @@ export class Engine {
       case 'minimap-go':
         stage.goTo(this.minimap.world(message));
         break;
+      case 'look':
+        if (this.lookBack.go(message.to)) this.look();
+        break;
       case 'trails':
         stage.setTrails(message.on);
         break;
@@ -191,7 +197,7 @@ export class Engine {
         break;
       case 'find': {
         const { query, limit } = message;
-        const matches = findEntities(this.view.chain.layers, query, limit);
+        const matches = findEntities(this.shown.layers, query, limit);
         this.post({ type: 'found', query, matches });
         break;
       }
@@ -240,6 +246,7 @@ export class Engine {
       this.groups.clear();
       this.skippedUntilMs = 0;
       this.filter.clear();
+      this.lookBack.clear();
       this.stage.hidden.clear();
     }
     this.tellWish(nowMs);
@@ -334,6 +341,19 @@ export class Engine {
     }
   }
 
+  /** What is on the screen: the present, or the moment that is looked back at. */
+  get shown(): Pick<Moment, 'layers' | 'metrics' | 'phases'> {
+    const { layers, metrics, phases } = this.view.chain;
+    return this.lookBack.moment ?? { layers, metrics: Object.fromEntries(metrics), phases };
+  }
+
+  private look(): void {
+    const { moment, still } = this.lookBack;
+    const { chain, playout } = this.view;
+    this.stage.show(moment?.layers ?? chain.layers, moment === null ? playout : still);
+    this.tellMoment();
+  }
+
   private takeFrames(): void {
     for (const { message, arrivedMs } of this.inbox.drain()) this.frame(message, arrivedMs);
   }
@@ -348,7 +368,10 @@ export class Engine {
       return;
     }
     this.chainBroken = false;
-    if (outcome === 'held') return;
+    if (outcome === 'held') {
+      this.lookBack.history.breakOff();
+      return;
+    }
     this.frames.add(nowMs);
     const changed = frame.key ? null : new Set(Object.keys(frame.layers));
     // A frame may bring events or metrics only. It is no new moment of the simulation: moves go on as they were, and it
@@ -362,6 +385,8 @@ export class Engine {
       this.nextTableMs = 0; // the panels are made with all that belongs in them
       this.tellMoment(); // there is a moment to tell even where nothing can be drawn
     }
+    this.lookBack.history.add(frame, view.chain, nowMs);
+    if (this.lookBack.moment !== null) return;
     stage.update({
       alpha,
       elapsedS: frame.time_s - timeS,
@@ -371,7 +396,7 @@ export class Engine {
     });
     this.contentSinceMs ??= nowMs;
     this.countLate(nowMs);
-    if (stage.rendererStatus.state !== 'ready') this.shown();
+    if (stage.rendererStatus.state !== 'ready') this.nowShown();
   }
 
   private lossless(message: LosslessMessage): void {
@@ -441,7 +466,7 @@ export class Engine {
 
   private tellTable(): void {
     if (this.table === null) return;
-    const window = tableWindow(this.view.chain.layers, this.table, this.view.info?.layers);
+    const window = tableWindow(this.shown.layers, this.table, this.view.info?.layers);
     this.post({ type: 'table', window });
   }
 
@@ -493,7 +518,7 @@ export class Engine {
       this.tellLabels(nowMs);
       if (this.waitingSinceMs !== null) {
         this.notePainted();
-        this.shown();
+        this.nowShown();
       }
       // Only pictures in a row say how fast the machine is: else nothing moved.
       if (this.drewLastLoop && this.detail.add(sinceLastMs, nowMs)) this.applyDetail();
@@ -559,14 +584,15 @@ export class Engine {
     if (age !== null && age < HIDDEN_AFTER_MS * 20) this.paintedMs.add(age);
   }
 
-  private shown(): void {
+  private nowShown(): void {
     this.waitingSinceMs = null;
     this.tellMoment();
   }
 
   private tellMoment(): void {
-    this.shownTimeS = this.view.chain.timeS;
-    this.shownStep = this.view.chain.step;
+    const { timeS, step } = this.lookBack.moment ?? this.view.chain;
+    this.shownTimeS = timeS;
+    this.shownStep = step;
   }
 
   private beat(): void {
@@ -581,11 +607,12 @@ export class Engine {
     if (nowMs >= this.nextTableMs) {
       this.nextTableMs = nowMs + TABLE_EVERY_MS;
       this.tellTable();
-      for (const [name, layer] of this.view.chain.layers) this.groups.set(name, groupsOf(layer));
+      for (const [name, layer] of this.shown.layers) this.groups.set(name, groupsOf(layer));
     }
     this.act();
     const { selected } = this.stage;
-    this.selection = selected === null ? null : this.view.inspect(selected, this.selection);
+    this.selection =
+      selected === null ? null : this.view.inspect(selected, this.selection, this.shown.layers);
     this.post({ type: 'summary', summary: summarise(this, nowMs) });
   }
 

@@ -92,6 +92,14 @@ export class Stage {
     this.playout = playout;
   }
 
+  /** Shows another moment of the same run: what is selected and seen stays. */
+  show(layers: ReadonlyMap<string, Layer>, playout: Playout): void {
+    this.layers = layers;
+    this.playout = playout;
+    this.pending = { alpha: 1, elapsedS: 0, timeS: 0, changed: null, advanced: false };
+    this.dirty = true;
+  }
+
   /** The end of the speed scale that entities and roads share; null while nothing is coloured by speed. */
   get speedMax(): number | null {
     return this.speedSeen > 0 ? niceCeiling(this.speedSeen) : null;

@@ -8,6 +8,7 @@ import type { Recent } from './meters';
 export function summarise(engine: Engine, nowMs: number): Summary {
   const { view, stage, session, clock } = engine;
   const { chain, playout } = view;
+  const { layers, metrics, phases } = engine.shown;
   return {
     run: engine.run,
     link: link(engine, nowMs),
@@ -28,14 +29,15 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     decodeMs: engine.decodeMs.value,
     refreshMs: spread(engine.refreshMs),
     paintedMs: spread(engine.paintedMs),
+    history: engine.lookBack.summary(chain),
     framesDrawn: stage.framesDrawn,
     entitiesDrawn: stage.entitiesDrawn,
     hops: view.hops,
     metricsVersion: chain.metricsVersion,
-    metrics: Object.fromEntries(chain.metrics),
-    phases: chain.phases,
+    metrics,
+    phases,
     layers: engine.filter.complete(
-      [...chain.layers].map(([name, layer]) => layerSummary(name, layer, engine)),
+      [...layers].map(([name, layer]) => layerSummary(name, layer, engine)),
       stage.hidden,
     ),
     selection: engine.selection,

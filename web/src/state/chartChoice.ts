@@ -18,7 +18,8 @@ export function defaultCharts(names: readonly string[], kind = ''): string[] {
   const own = (BY_KIND[kind] ?? []).filter((name) => names.includes(name));
   const taken = new Map<string, number>();
   const chosen = orderMetrics(names).filter((name) => {
-    if (isPhase(name)) return false;
+    // How many there are stands beside every layer.
+    if (isPhase(name) || name.endsWith('.count')) return false;
     const dot = name.indexOf('.');
     if (dot < 0) return true;
     const prefix = name.slice(0, dot);
