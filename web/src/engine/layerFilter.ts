@@ -26,17 +26,23 @@ export class LayerFilter {
   }
 
   /**
-   * The layers that come, and those that do not because they are off (or were, and are still on their way); by name, so that
-   * none changes its place.
+   * The layers that come, and those that do not because they are off (or were, and are still on their way). Entities first, then
+   * by name, so that none changes its place.
    */
   complete(layers: readonly LayerSummary[], hidden: ReadonlySet<string>): LayerSummary[] {
     const missing = [...this.off.values()]
       .filter(({ name }) => !layers.some((layer) => layer.name === name))
       .map((layer) => Object.assign({}, layer, { visible: !hidden.has(layer.name), sent: false }));
-    return [...layers, ...missing].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return [...layers, ...missing].toSorted(
+      (a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1),
+    );
   }
 
   clear(): void {
     this.off.clear();
   }
+}
+
+function rank({ role }: LayerSummary): number {
+  return role === 'entities' ? 0 : 1;
 }
