@@ -13,8 +13,8 @@ from lanecast.broker.exposition import Family, Histogram, Sample
 from lanecast.workers.jobs.capacity import report
 
 UP: Final = Family("lanecast_jobs_up", "gauge", "1 while Redis answers.")
-DONE: Final = Family("lanecast_jobs_total", "counter", "Jobs by what became of them.", ("job", "outcome"))
-TIME: Final = Family("lanecast_jobs_seconds", "histogram", "How long jobs took, whatever became of them.", ("job",))
+DONE: Final = Family("lanecast_jobs_total", "counter", "Jobs by what became of them.", ("name", "outcome"))
+TIME: Final = Family("lanecast_jobs_seconds", "histogram", "How long jobs took, whatever became of them.", ("name",))
 RUNS: Final = Family("lanecast_runs", "gauge", "Runs by state.", ("state",))
 MEMORY: Final = Family(
     "lanecast_redis_memory",
@@ -41,9 +41,9 @@ class Tally:
 async def of(tally: Tally, client: Any, known: Iterable[str]) -> list[Sample]:
     """All there is to tell; jobs that have not run yet are told with zeros, so that a first failure is a rise."""
     found = [
-        *(Sample(DONE, {"job": name, "outcome": outcome}, tally.outcomes[name, outcome])
+        *(Sample(DONE, {"name": name, "outcome": outcome}, tally.outcomes[name, outcome])
           for name in sorted(known) for outcome in ("done", "failed", "cancelled")),
-        *(Sample(TIME, {"job": name}, times) for name, times in sorted(tally.times.items())),
+        *(Sample(TIME, {"name": name}, times) for name, times in sorted(tally.times.items())),
     ]  # fmt: skip
     up = 0
     with contextlib.suppress(*TRANSIENT):
