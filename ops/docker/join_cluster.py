@@ -1,4 +1,4 @@
-"""Makes one Cluster of servers that were started for it: `join_cluster.py HOST…`, the first half masters, the others replicas.
+"""Makes one Cluster of servers that were started for it: `join_cluster.py HOST…`, first masters, then as many replicas.
 
 The password is REDIS_PASSWORD. Ends with status 0 when the Cluster is whole, also if it was so before.
 """

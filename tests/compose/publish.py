@@ -22,8 +22,10 @@ def main(run_id: str) -> None:
             step += 1
             turns = [step * 0.05 + i * math.tau / POINTS for i in range(POINTS)]
             points = {
-                "id": list(range(POINTS)), "x": [math.cos(turn) for turn in turns], "y": [math.sin(turn) for turn in turns]
-            }  # fmt: skip
+                "id": list(range(POINTS)),
+                "x": [math.cos(turn) for turn in turns],
+                "y": [math.sin(turn) for turn in turns],
+            }
             run.frame({"points": points}, step=step, time_s=step * STEP_S)
             for part in range(4):
                 run.status("info", str((step - 1) * 4 + part + 1))

@@ -15,6 +15,7 @@ import httpx
 from tests.support.servers import free_port
 
 FILES = ("-f", "compose.yaml", "-f", "tests/compose/stack.yaml")
+PROFILES = ("monitoring", "haproxy", "sentinel", "cluster")
 IMAGES = ("valkey/valkey:9.1", "nginx:1.22-bookworm", "python:3.11-slim-bookworm")
 
 
@@ -35,10 +36,9 @@ class Stack:
         self.name = f"lanecast-test-{secrets.token_hex(3)}"
         self.secret = secrets.token_hex(32)
         password = secrets.token_hex(16)
-        self.ports = {
-            name: free_port() for name in ("LANECAST_PORT", "LANECAST_PROMETHEUS_PORT", "LANECAST_HAPROXY_PORT")
-        }
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith(("LANECAST_", "COMPOSE_"))} | {
+        self.ports = {f"LANECAST_{name}PORT": free_port() for name in ("", "PROMETHEUS_", "HAPROXY_")}
+        ours = ("LANECAST_", "COMPOSE_")
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
             "COMPOSE_PROJECT_NAME": self.name,
             "COMPOSE_REDIS_URL": f"redis://:{password}@valkey:6379/0",
             "LANECAST_REDIS_PASSWORD": password,
@@ -99,8 +99,8 @@ def running(stack: Stack, *args: str) -> Iterator[Stack]:
         stack.compose("up", "-d", "--no-build", *args, within_s=180)
         yield stack
     finally:
-        stack.compose("--profile", "monitoring", "--profile", "haproxy", "--profile", "sentinel", "--profile", "cluster",
-                      "down", "-v", "-t", "3", "--remove-orphans", within_s=180)  # fmt: skip
+        profiles = (word for name in PROFILES for word in ("--profile", name))
+        stack.compose(*profiles, "down", "-v", "-t", "3", "--remove-orphans", within_s=180)
 
 
 def docker(*args: str) -> str:

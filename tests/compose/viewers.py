@@ -1,4 +1,4 @@
-"""Many viewers in one process, each keeping its place, coming back after every cut, and checking the chain of what it gets."""
+"""Many viewers in one process; each keeps its place, comes back after every cut, and checks what it gets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
+from typing import Self
 
 import jwt
 import msgspec
@@ -99,7 +100,7 @@ class Crowd:
         self.viewers = [Viewer(url, run, token(secret, f"viewer-{n // PER_USER}")) for n in range(count)]
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Crowd:
+    async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(viewer.watch()) for viewer in self.viewers]
         return self
 
