@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 
 HERE: Final = Path(__file__).parent
 WIDTH, HEIGHT, COLUMNS = 8, 7, 3
+VIEWERS_AGE: Final = "lanecast_gateway_frame_age_seconds"
+WORKER_AGE: Final = "lanecast_worker_frame_age_seconds"
 
 
 class Panel(NamedTuple):
@@ -31,10 +33,15 @@ def rate(metric: str, by: str) -> str:
     return f"sum by ({by}) (rate({metric}[$__rate_interval]))"
 
 
+def total(metric: str) -> str:
+    """How often a second, all together."""
+    return f"sum(rate({metric}[$__rate_interval]))"
+
+
 DASHBOARDS: Final[dict[str, tuple[str, tuple[Panel, ...]]]] = {
     "overview": ("Lanecast: overview", (
         Panel("Viewers by tier", "short", (("sum by (tier) (lanecast_gateway_subscriptions)", "{{tier}}"),)),
-        Panel("Age of frames at viewers, 99 %", "s", ((quantile("lanecast_gateway_frame_age_seconds", "tier"), "{{tier}}"),)),
+        Panel("Age of frames at viewers, 99 %", "s", ((quantile(VIEWERS_AGE, "tier"), "{{tier}}"),)),
         Panel("Lag of workers", "s", (
             ('max by (run, stream) (lanecast_lag_seconds{reader="workers"})', "{{run}} {{stream}}"),
         )),
@@ -46,13 +53,14 @@ DASHBOARDS: Final[dict[str, tuple[str, tuple[Panel, ...]]]] = {
         Panel("Processes that answer", "short", (('sum by (job) (up{job=~"lanecast-.*"})', "{{job}}"),)),
     )),
     "hops": ("Lanecast: the way of a frame", (
-        Panel("Age at each hop of the worker, 99 %", "s", ((quantile("lanecast_worker_frame_age_seconds", "hop"), "{{hop}}"),)),
-        Panel("Age at viewers, median", "s", ((quantile("lanecast_gateway_frame_age_seconds", "tier", 0.5), "{{tier}}"),)),
+        Panel("Age at each hop of the worker, 99 %", "s", ((quantile(WORKER_AGE, "hop"), "{{hop}}"),)),
+        Panel("Age at viewers, median", "s", ((quantile(VIEWERS_AGE, "tier", 0.5), "{{tier}}"),)),
         Panel("Waiting for a commit", "ms", (
-            ("sum(rate(lanecast_worker_commit_ms_total[$__rate_interval])) / "
-             "sum(rate(lanecast_worker_commits_total[$__rate_interval]))", "each"),
+            (f"{total('lanecast_worker_commit_ms_total')} / {total('lanecast_worker_commits_total')}", "each"),
         )),
-        Panel("Messages handled by workers", "ops", ((rate("lanecast_worker_messages_total", "instance"), "{{instance}}"),)),
+        Panel("Messages handled by workers", "ops", (
+            (rate("lanecast_worker_messages_total", "instance"), "{{instance}}"),
+        )),
         Panel("Left out by workers, by cause", "ops", (
             (rate("lanecast_worker_dropped_total", "lane, cause"), "{{lane}} {{cause}}"),
         )),
@@ -60,7 +68,9 @@ DASHBOARDS: Final[dict[str, tuple[str, tuple[Panel, ...]]]] = {
             (rate("lanecast_worker_rejected_total", "lane, cause"), "{{lane}} {{cause}}"),
             (rate("lanecast_worker_trimmed_total", "lane"), "{{lane}} trimmed"),
         )),
-        Panel("Left out by gateways, by cause", "ops", ((rate("lanecast_gateway_dropped_total", "cause"), "{{cause}}"),)),
+        Panel("Left out by gateways, by cause", "ops", (
+            (rate("lanecast_gateway_dropped_total", "cause"), "{{cause}}"),
+        )),
         Panel("Lag of gateways", "s", (('max by (reader) (lanecast_lag_seconds{reader=~"gw:.*"})', "{{reader}}"),)),
         Panel("Connections closed, by code", "ops", ((rate("lanecast_gateway_closed_total", "code"), "{{code}}"),)),
         Panel("Changes of tier", "ops", ((rate("lanecast_gateway_tier_changes_total", "to"), "to {{to}}"),)),
@@ -72,7 +82,9 @@ DASHBOARDS: Final[dict[str, tuple[str, tuple[Panel, ...]]]] = {
     )),
     "processes": ("Lanecast: processes", (
         Panel("Memory", "bytes", (("process_resident_memory_bytes{job=~\"lanecast-.*\"}", "{{job}} {{instance}}"),)),
-        Panel("CPU, in cores", "short", ((rate("process_cpu_seconds_total", "job, instance"), "{{job}} {{instance}}"),)),
+        Panel("CPU, in cores", "short", (
+            (rate("process_cpu_seconds_total", "job, instance"), "{{job}} {{instance}}"),
+        )),
         Panel("Delay of event loops, 99 %", "s", (
             (quantile("lanecast_loop_delay_seconds", "job, instance"), "{{job}} {{instance}}"),
         )),
