@@ -58,7 +58,7 @@ def test_without_a_secret_nothing_is_started_and_it_is_named(root: Path, missing
 def test_images_and_versions_are_pinned(root: Path) -> None:
     for name, part in services(root).items():
         image = part["image"]
-        assert re.search(r":(\d|\$\{LANECAST_TAG)", image), f"{name}: {image}"
+        assert re.search(r":(v?\d|\$\{LANECAST_TAG)", image), f"{name}: {image}"
     assert "FROM python:3.11-slim-bookworm AS base" in (root / "ops" / "docker" / "Dockerfile").read_text()
 
 
