@@ -13,6 +13,8 @@ import msgspec
 import websockets
 from websockets.typing import Subprotocol
 
+from lanecast.broker.tasks import cancel
+
 PER_USER = 50
 LOSSLESS = ("run", "status", "control_state", "result")
 
@@ -105,9 +107,7 @@ class Crowd:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(*self._tasks)  # once is not always enough
 
     async def all_live(self, within_s: float) -> float:
         """Wait until every viewer is subscribed and has got another status message; returns how long that took."""
