@@ -65,7 +65,8 @@ class Viewer:
             wish = {"type": "subscribe", "run": self.run, "tier": "ultra_low", **self.place}
             await socket.send(msgspec.msgpack.encode(wish))
             while True:
-                self._take(msgspec.msgpack.decode(await asyncio.wait_for(socket.recv(), 30), type=Message))
+                data = await asyncio.wait_for(socket.recv(decode=False), 30)
+                self._take(msgspec.msgpack.decode(data, type=Message))
 
     def _take(self, message: Message) -> None:
         if message.type == "frame":

@@ -171,8 +171,15 @@ def test_prometheus_scrapes_all_three_kinds_of_process_and_knows_every_metric_by
             return data is not None and len(data["result"]) == len(ports)
 
         wait_for(up, 40, "three targets that are up")
-        for query in ("lanecast_gateway_up == 1", "lanecast_worker_runs", "lanecast_jobs_up == 1", "process_open_fds"):
-            wait_for(lambda query=query: bool(ask("query", query=query)["result"]), 20, query)
+        wanted_series = (
+            "lanecast_gateway_up == 1",
+            "lanecast_worker_runs",
+            "lanecast_jobs_up == 1",
+            "process_open_fds",
+        )
+        wait_for(
+            lambda: all(ask("query", query=one)["result"] for one in wanted_series), 20, f"each of {wanted_series}"
+        )
         told = ask("metadata")
         kinds = {name: rows[0]["type"] for name, rows in told.items() if name.startswith("lanecast_")}
         assert len(kinds) > 20
