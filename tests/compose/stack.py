@@ -12,20 +12,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+from tests.support.containers import why_not as lacks
 from tests.support.servers import free_port
 
 FILES = ("-f", "compose.yaml", "-f", "tests/compose/stack.yaml")
 PROFILES = ("monitoring", "haproxy", "sentinel", "cluster")
-IMAGES = ("valkey/valkey:9.1", "nginx:1.22-bookworm", "python:3.11-slim-bookworm")
+NGINX = ("nginx:1.28-bookworm", "nginx:1.22-bookworm")
+"""The first that is there is used."""
+IMAGES = ("valkey/valkey:9.1", "python:3.11-slim-bookworm")
 
 
 def why_not() -> str | None:
     """Why the containers cannot be started here; None if they can."""
-    from tests.support.containers import why_not as lacks
-
     if shutil.which("docker-compose") is None or shutil.which("docker") is None:
         return "docker and docker-compose are not installed"
+    if nginx() is None:
+        return lacks(NGINX[0])
     return next((reason for reason in map(lacks, IMAGES) if reason), None)
+
+
+def nginx() -> str | None:
+    """The image of nginx to use."""
+    return next((image for image in NGINX if lacks(image) is None), None)
 
 
 class Stack:
@@ -43,6 +51,7 @@ class Stack:
             "COMPOSE_REDIS_URL": f"redis://:{password}@valkey:6379/0",
             "LANECAST_REDIS_PASSWORD": password,
             "LANECAST_SECRET": self.secret,
+            "LANECAST_NGINX_IMAGE": nginx() or NGINX[0],
             "LANECAST_TAG": settings.pop("tag", "dev"),
             **{name: str(port) for name, port in self.ports.items()},
             **{name: value.format(password=password) for name, value in settings.items()},
