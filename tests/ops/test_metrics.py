@@ -170,7 +170,7 @@ def test_prometheus_scrapes_all_three_kinds_of_process_and_knows_every_metric_by
             data = ask("query", query='up{job=~"lanecast-.*"} == 1')
             return data is not None and len(data["result"]) == len(ports)
 
-        wait_for(up, 40, "three targets that are up")
+        wait_for(up, 60, "three targets that are up")
         wanted_series = (
             "lanecast_gateway_up == 1",
             "lanecast_worker_runs",
