@@ -60,7 +60,7 @@ def state_of(env: Any, chosen: Plan, step: int, picture: Any | None) -> DrivingS
         objects=[{**_shown(car, here), "id": f"car-{number}"} for number, car in enumerate(_near(env))],
         trajectory=[(x - here, -y) for x, y in chosen.points],
         step=step,
-        images={} if picture is None else {"front": picture},
+        images={} if picture is None else {"above": picture},
         metrics={"ego.way": here, "plan.cost": min(chosen.cost, 1e4), "plan.lane": chosen.lane},
     )
 
