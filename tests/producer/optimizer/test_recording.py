@@ -68,7 +68,7 @@ def test_what_is_exported_is_what_was_captured_to_a_quantum(frames: list[dict[in
         assert layer["id"] == list(entities)
         assert layer["module"] == [module for _, _, module in entities.values()]
         for (x, angle, _), x_shown, angle_shown in zip(entities.values(), layer["x"], layer["angle"], strict=True):
-            assert abs(x - x_shown) <= quantum * 0.51 + abs(x) * 1e-6
+            assert abs(x - x_shown) <= quantum * 0.51 + abs(x) * 1e-6 + 1e-30
             assert abs(angle - angle_shown) <= ANGLE_QUANTUM * 0.501
 
 
