@@ -14,25 +14,25 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # no window: the camera is rendered into memory
+os.environ["SDL_VIDEODRIVER"] = "offscreen"  # no window; with "dummy" highway-env draws nothing at all
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import gymnasium
-import highway_env
+import highway_env  # noqa: F401 - makes its environments known
 from lattice_planner import Car, Plan, plan
 
 from lanecast.producer.driving import DrivingState, StreamingVisualizationCallback, load_callback, roads_scene
 
 CONFIG = Path(__file__).with_name("driving.yaml")
 LANES, LANE_WIDTH = 4, 4.0
+BEHIND_M, AHEAD_M = 60.0, 160.0
 STEER_LIMIT = math.pi / 8
 ACCELERATION_LIMIT = 5.0
 
 
 def make_env(seconds: int, seed: int) -> Any:
     """Four lanes of traffic, steered by acceleration and angle."""
-    highway_env.register_highway_envs() if hasattr(highway_env, "register_highway_envs") else None
     config = {
         "action": {
             "type": "ContinuousAction",
@@ -40,7 +40,8 @@ def make_env(seconds: int, seed: int) -> Any:
             "acceleration_range": [-ACCELERATION_LIMIT, ACCELERATION_LIMIT],
         },
         "lanes_count": LANES, "vehicles_count": 40, "vehicles_density": 1.0, "duration": seconds,
-        "policy_frequency": 5, "simulation_frequency": 15, "screen_width": 640, "screen_height": 160, "scaling": 5.0,
+        "policy_frequency": 5, "simulation_frequency": 15, "offscreen_rendering": True,
+        "screen_width": 640, "screen_height": 160, "scaling": 5.0,
     }  # fmt: skip
     env = gymnasium.make("highway-v0", config=config, render_mode="rgb_array").unwrapped
     env.reset(seed=seed)
@@ -48,15 +49,19 @@ def make_env(seconds: int, seed: int) -> Any:
 
 
 def state_of(env: Any, chosen: Plan, step: int, picture: Any | None) -> DrivingState:
-    """What is shown. highway-env's y points down the screen; here it points up, and angles turn counter-clockwise."""
+    """What is shown: along the road everything relative to the ego vehicle, which drives for kilometres.
+
+    highway-env's y points down the screen; here it points up, and angles turn counter-clockwise.
+    """
     ego = env.vehicle
+    here = float(ego.position[0])
     return DrivingState(
-        ego=_shown(ego),
-        objects=[{**_shown(car), "id": f"car-{number}"} for number, car in enumerate(_near(env))],
-        trajectory=[(x, -y) for x, y in chosen.points],
+        ego=_shown(ego, here),
+        objects=[{**_shown(car, here), "id": f"car-{number}"} for number, car in enumerate(_near(env))],
+        trajectory=[(x - here, -y) for x, y in chosen.points],
         step=step,
-        images={} if picture is None else {"front": picture},
-        metrics={"plan.cost": min(chosen.cost, 1e4), "plan.lane": chosen.lane},
+        images={} if picture is None else {"above": picture},
+        metrics={"ego.way": here, "plan.cost": min(chosen.cost, 1e4), "plan.lane": chosen.lane},
     )
 
 
@@ -104,9 +109,9 @@ def drive(
 
 
 def scene() -> dict[str, Any]:
-    """The road: straight, as long as highway-env makes it."""
-    lanes = [[(0.0, -LANE_WIDTH * lane), (10_000.0, -LANE_WIDTH * lane)] for lane in range(LANES)]
-    return roads_scene(lanes, width=LANE_WIDTH, bounds=[0, -60, 1500, 60])
+    """The part of the road around the ego vehicle; it is straight, and looks the same everywhere."""
+    lanes = [[(-BEHIND_M, -LANE_WIDTH * lane), (AHEAD_M, -LANE_WIDTH * lane)] for lane in range(LANES)]
+    return roads_scene(lanes, width=LANE_WIDTH, bounds=[-BEHIND_M, -40, AHEAD_M, 28])
 
 
 def _near(env: Any, within_m: float = 150.0) -> list[Any]:
@@ -119,9 +124,9 @@ def _car(vehicle: Any) -> Car:
     return Car(x, y, float(vehicle.speed), vehicle.LENGTH, vehicle.WIDTH)
 
 
-def _shown(vehicle: Any) -> dict[str, Any]:
+def _shown(vehicle: Any, here: float) -> dict[str, Any]:
     return {
-        "x": float(vehicle.position[0]), "y": -float(vehicle.position[1]), "heading": -float(vehicle.heading),
+        "x": float(vehicle.position[0]) - here, "y": -float(vehicle.position[1]), "heading": -float(vehicle.heading),
         "speed": float(vehicle.speed), "length": vehicle.LENGTH, "width": vehicle.WIDTH,
         "type": "crashed" if vehicle.crashed else "car",
     }  # fmt: skip

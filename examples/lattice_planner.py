@@ -42,7 +42,7 @@ def plan(ego: Car, others: Sequence[Car], lanes: Sequence[float], desired_speed:
     """The cheapest way on; `lanes` are the y of their middles, `caution` scales the distance that is kept."""
     here = min(range(len(lanes)), key=lambda lane: abs(lanes[lane] - ego.y))
     near = [lane for lane in (here - 1, here, here + 1) if 0 <= lane < len(lanes)]
-    speeds = sorted({max(0.0, ego.speed + change) for change in (-10, -5, -2, 0, 2, 5)} | {desired_speed})
+    speeds = sorted({max(0.0, ego.speed + change) for change in (-20, -10, -5, -2, 0, 2, 5)} | {desired_speed})
     plans = [
         _judged(ego, others, lane, lanes[lane], speed, desired_speed, caution, changes=lane != here)
         for lane, speed in itertools.product(near, speeds)
@@ -68,8 +68,8 @@ def _judged(
     wanted = caution * (4.0 + 0.5 * ego.speed)
     danger = max(0.0, 1.0 - gap / wanted)
     cost = abs(desired_speed - speed) + 40 * danger**2 + (1.5 if changes else 0.0) + 0.15 * abs(speed - ego.speed)
-    clear = gap > 0.5
-    return Plan(lane, speed, points, cost + (0 if clear else 1000 - 10 * min(0.0, gap)), clear)
+    clear = gap > 0.5  # where no plan is, the slowest is the best
+    return Plan(lane, speed, points, cost + (0 if clear else 1000 + 100 * speed), clear)
 
 
 def _points(ego: Car, y: float, speed: float) -> list[tuple[float, float]]:

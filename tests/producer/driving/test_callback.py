@@ -90,8 +90,9 @@ def test_viewers_pause_and_stop_it_and_set_its_parameters(whole: System) -> None
     callback = make(whole, "redis", params={"speed": Param(1.0, min=0, max=5)})
     with callback.simulation("day"):
         step_once(callback, 1)
-        until(lambda: get(whole, f"/api/runs/{callback._run_id}"))
-        assert whole.command(callback._run_id, "set_params", params={"speed": 3.0})["ok"]
+        until(lambda: (get(whole, f"/api/runs/{callback._run_id}") or {}).get("params"))
+        answer = whole.command(callback._run_id, "set_params", params={"speed": 3.0})
+        assert answer.get("ok"), answer
         step_once(callback, 2)
         assert callback.params["speed"] == 3.0
         assert whole.command(callback._run_id, "stop")["ok"]

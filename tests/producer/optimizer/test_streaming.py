@@ -82,7 +82,7 @@ def viz(stream_server: StreamServer, tmp_path: Path) -> Any:
 
 def watch(viz: StreamingVisualizer, server: StreamServer) -> Viewer:
     viz.capture_and_stream(components=PARTS)
-    until(lambda: httpx.get(f"{server.url}/api/runs/{viz.run_id}", trust_env=False).status_code == 200)
+    until(lambda: httpx.get(f"{server.url}/api/runs/{viz.run_id}", trust_env=False).json().get("params"))
     return Viewer(server.url, viz.run_id)
 
 
