@@ -4,26 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import math
+from array import array
 
 import msgspec
 import pytest
 
 from lanecast.broker.offsets import Offset
 from lanecast.gateway import framing
-from lanecast.gateway.feeds import CHUNK, Clock, RunFeed, Subscription, TierFeed
+from lanecast.gateway.feeds import Clock, RunFeed, Subscription, TierFeed
 from lanecast.gateway.meter import Meter
+from lanecast.gateway.seats import CHUNK
 from lanecast.gateway.snapshot import Entry
 from lanecast.gateway.stats import Stats
 
 
+class Keeping:
+    """A writer to viewers that only keep what is written; their place in `viewers` is their descriptor."""
+
+    name = "keeping"
+    viewers: list[Kept] = []  # noqa: RUF012
+
+    def broadcast(self, fds: array[int], frame: bytes, start: int, stop: int) -> list[tuple[int, int]]:
+        for fd in fds[start:stop]:
+            self.viewers[fd].write(frame)
+        return []
+
+    def all_arrived(self, fds: array[int]) -> range:
+        return range(len(fds))
+
+
 class Kept:
-    """What feeds use of a viewer."""
+    """What feeds use of a viewer. Nothing waits behind it unless it is `blocked`."""
 
     def __init__(self) -> None:
+        self.fd = len(Keeping.viewers)
+        Keeping.viewers.append(self)
+        self.sub: Subscription | None = None
         self.text = False
         self.blocked = False
         self.late = False
-        self.sent_bytes = 0
+        self.own_bytes = 0
         self.drops = 0
         self.free_bytes = math.inf
         self.written = b""
@@ -35,7 +55,21 @@ class Kept:
     def write(self, frame: bytes) -> None:
         self.written += frame
 
+    @property
+    def clear(self) -> bool:
+        return not self.blocked
+
+    def block(self) -> None:
+        self.blocked = True
+        self.get_up()
+
+    def get_up(self) -> None:
+        if self.sub is not None and self.sub.seats is not None:
+            self.sub.seats.get_up(self.sub)
+
     def put(self, frame: bytes) -> None:
+        self.get_up()
+        self.own_bytes += len(frame)
         self.write(frame)
 
     def notice_skipped(self, sub: Subscription) -> None:
@@ -58,7 +92,7 @@ class Hall:
         raise AssertionError
 
     def open(self, name: str, payloads: tuple[bytes, ...] = ()) -> TierFeed:
-        tier = TierFeed("a", name, self.clock, self.stats, self.want_key, 0.5)
+        tier = TierFeed("a", name, self.clock, self.stats, self.want_key, 0.5, Keeping())
         tier.open("1-0", list(payloads))
         return tier
 
@@ -68,6 +102,7 @@ class Hall:
     def seat(self, tier: TierFeed | None = None, layers: frozenset[str] | None = None) -> tuple[Subscription, Kept]:
         viewer = Kept()
         sub = Subscription(viewer, self.run, "high", None, 0.0, layers)  # type: ignore[arg-type]
+        viewer.sub = sub
         (tier or self.tier).enter(sub)
         return sub, viewer
 
@@ -111,7 +146,7 @@ async def test_a_blocked_viewer_is_left_out_until_a_keyframe_finds_it_free(hall:
     sub, slow = hall.seat()
     _, quick = hall.seat()
     await hall.tier.deliver([entry(1, b"k1", key=True)])
-    slow.blocked = True
+    slow.block()
     await hall.tier.deliver([entry(2, b"d1")])
     slow.blocked = False
     await hall.tier.deliver([entry(3, b"d2")])
@@ -144,6 +179,42 @@ async def test_who_is_drawn_in_the_middle_of_a_broadcast_gets_nothing_twice(hall
     assert left[1].written == framed(b"key")
     assert newcomer[1].written == framed(b"key", b"delta", b"after")
     assert all(viewer.written == framed(b"key", b"delta", b"after") for _, viewer in seats[:-3])
+
+
+async def test_who_gets_something_of_its_own_in_the_middle_of_a_broadcast_gets_the_frame_once(hall: Hall) -> None:
+    seats = [hall.seat() for _ in range(3 * CHUNK)]
+    await hall.tier.deliver([entry(1, b"key", key=True)])
+    await hall.tier.deliver([entry(2, b"d2")])
+    broadcast = asyncio.create_task(hall.tier.deliver([entry(3, b"d3")]))
+    await asyncio.sleep(0)  # the first chunk has been written to
+    for _, viewer in (seats[3], seats[CHUNK - 1], seats[CHUNK], seats[-1]):
+        viewer.put(b"own")
+    seats[5][1].block()
+    TierFeed.leave(seats[6][0])
+    await broadcast
+    await hall.tier.deliver([entry(4, b"d4")])
+    before, last, own = framed(b"key", b"d2"), framed(b"d4"), framed(b"d3")
+    assert seats[3][1].written == seats[CHUNK - 1][1].written == before + own + b"own" + last
+    assert seats[CHUNK][1].written == seats[-1][1].written == before + b"own" + own + last
+    assert seats[5][1].written == seats[6][1].written == before + own
+    others = [seat for seat in seats if seat[1].written not in {before + own, before + own + b"own" + last}]
+    assert sum(viewer.written == before + own + last for _, viewer in others) == 3 * CHUNK - 6
+
+
+async def test_what_was_sent_is_counted_for_each_wherever_it_sat(hall: Hall) -> None:
+    seats = [hall.seat() for _ in range(2 * CHUNK)]
+    await hall.tier.deliver([entry(1, b"key", key=True)])
+    for n in range(2, 6):
+        broadcast = asyncio.create_task(hall.tier.deliver([entry(n, b"delta" * n)]))
+        await asyncio.sleep(0)
+        for _, viewer in seats[n::7]:
+            viewer.put(b"own")
+        for sub, _ in seats[n::97]:
+            hall.tier.draw(sub)
+        await broadcast
+    for sub, viewer in seats:
+        assert sub.seats is not None
+        assert viewer.own_bytes + sub.seats.sent_to(sub) == len(viewer.written)
 
 
 async def test_lossless_messages_come_in_order_each_once_whatever_was_waiting(hall: Hall) -> None:

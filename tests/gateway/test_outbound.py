@@ -82,13 +82,15 @@ def test_the_prometheus_text_is_well_formed() -> None:
     stats = Stats()
     stats.dropped["late"] = 3
     stats.frames_out = 7
-    text = prometheus(stats, up=True, viewers=2, runs=1, subscriptions=[('a"b\\c\nd', "high", 2), ("e", "low", 1)])
+    text = prometheus(
+        stats, node="n", up=True, viewers=2, runs=1, subscriptions=[('a"b\\c\nd', "high", 2), ("e", "low", 1)]
+    )
     lines = text.splitlines()
     assert text.endswith("\n")
     assert lines.count("# TYPE lanecast_gateway_subscriptions gauge") == 1
-    assert r'lanecast_gateway_subscriptions{run="a\"b\\c\nd",tier="high"} 2' in lines
-    assert 'lanecast_gateway_dropped_total{cause="late"} 3' in lines
-    assert "lanecast_gateway_frames_total 7" in lines
+    assert r'lanecast_gateway_subscriptions{node="n",run="a\"b\\c\nd",tier="high"} 2' in lines
+    assert 'lanecast_gateway_dropped_total{node="n",cause="late"} 3' in lines
+    assert 'lanecast_gateway_frames_total{node="n"} 7' in lines
     names = {line.split("{")[0].split(" ")[0] for line in lines if not line.startswith("#")}
     assert names == {line.split(" ")[2] for line in lines if line.startswith("# TYPE")}
     assert stats.to_dict()["dropped"] == {"late": 3}

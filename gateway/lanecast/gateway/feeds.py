@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from lanecast.broker import keys, messages
@@ -20,17 +20,16 @@ from lanecast.gateway import framing, policy
 from lanecast.gateway.json_view import JsonView
 from lanecast.gateway.layer_filter import Layers, only
 from lanecast.gateway.meter import Meter
+from lanecast.gateway.seats import CHUNK, NEVER, STANDING, Seats
 from lanecast.gateway.snapshot import Entry, published_ms, read_entry
 from lanecast.gateway.stats import Stats
+from lanecast.gateway.writer import Writer
 
 if TYPE_CHECKING:
     from lanecast.gateway.picture_feeds import PictureFeed
     from lanecast.gateway.viewer import Viewer
 
-CHUNK: Final = 256
-"""Viewers written to before the loop is given back: thousands at once would hold up pings, joins and reads."""
 CHAIN_BYTES: Final = 16 * 1024 * 1024
-NEVER: Final = 1 << 62
 
 
 class Subscription:
@@ -47,11 +46,13 @@ class Subscription:
         decode_ms, age_ms, fps: what the viewer reported, until the tier policy has looked.
         freshness_s: the budget that it asked for; None: as the gateway is set.
         changes: of tier, by the policy.
+        seats: among whom it gets frames; `place`, `sent_before`: where it sits there, and since what count of bytes.
     """
 
     __slots__ = (
         "age_ms", "auto", "changes", "closed", "decode_ms", "feed", "fps", "freshness_s", "from_seq", "images", "last",
-        "layers", "picture_feed", "resume", "skipped", "struggled", "tier", "tier_feed", "viewer", "waiting",
+        "layers", "picture_feed", "place", "resume", "seats", "sent_before", "skipped", "struggled", "tier",
+        "tier_feed", "viewer", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +79,9 @@ class Subscription:
         self.images = True
         self.freshness_s: float | None = None
         self.changes = 0
+        self.seats: Seats | None = None
+        self.place = STANDING
+        self.sent_before = 0
 
 
 class Clock:
@@ -99,11 +103,14 @@ class Selection:
 
     __slots__ = ("blob", "layers", "subs", "text_subs")
 
-    def __init__(self, layers: Layers) -> None:
+    def __init__(self, layers: Layers, stats: Stats, writer: Writer) -> None:
         self.layers: Layers | None = layers
-        self.subs: dict[Subscription, None] = {}
-        self.text_subs: dict[Subscription, None] = {}
+        self.subs = Seats(stats, writer)
+        self.text_subs = Seats(stats, writer)
         self.blob: bytes | None = None
+
+    def __len__(self) -> int:
+        return len(self.subs) + len(self.text_subs)
 
     def select(self, frame: bytes) -> bytes:
         """A binary frame with these layers only."""
@@ -114,8 +121,9 @@ class TierFeed:
     """One tier of one run: the chain since the newest keyframe, and who gets it."""
 
     def __init__(
-        self, run: str, tier: str, clock: Clock, stats: Stats, want_key: Callable[[TierFeed], None], freshness_s: float
-    ) -> None:
+        self, run: str, tier: str, clock: Clock, stats: Stats, want_key: Callable[[TierFeed], None], freshness_s: float,
+        writer: Writer,
+    ) -> None:  # fmt: skip
         self.run = run
         self.tier = tier
         self.key = keys.out(run, tier)
@@ -126,8 +134,8 @@ class TierFeed:
         self.idle_s = 0.0
         self.asked_s = -math.inf
         self.asking = False
-        self.subs: dict[Subscription, None] = {}
-        self.text_subs: dict[Subscription, None] = {}
+        self.subs = Seats(stats, writer)
+        self.text_subs = Seats(stats, writer)
         self.layers: Layers | None = None
         self._chain: list[bytes] = []
         self._chain_bytes = 0
@@ -137,6 +145,7 @@ class TierFeed:
         self._stats = stats
         self._want_key = want_key
         self._freshness_s = freshness_s
+        self._writer = writer
         self._heard_s = -math.inf
         self.filtered: dict[Layers, Selection] = {}
         self.meter = Meter()
@@ -147,8 +156,16 @@ class TierFeed:
     @property
     def viewers(self) -> int:
         """How many watch this tier."""
-        chosen = sum(len(part.subs) + len(part.text_subs) for part in self.filtered.values())
-        return len(self.subs) + len(self.text_subs) + chosen
+        return sum(map(len, self.seats()))
+
+    def seats(self) -> Iterator[Seats]:
+        """All who watch it, by encoding and selection."""
+        for part in self._parts():
+            yield part.subs
+            yield part.text_subs
+
+    def _parts(self) -> list[TierFeed | Selection]:
+        return [self, *self.filtered.values()]
 
     def wanted(self, now_s: float) -> bool:
         """Whether anybody watches it, or wants to know how large it is."""
@@ -162,10 +179,7 @@ class TierFeed:
         self._forget()
         for payload in payloads:
             self._remember(framing.message(framing.BINARY, payload), key=not self._chain)
-        for part in self.filtered.values():
-            for sub in (*part.subs, *part.text_subs):
-                self.draw(sub)
-        for sub in (*self.subs, *self.text_subs):
+        for sub in [sub for seats in self.seats() for sub in seats]:
             self.draw(sub)
 
     @staticmethod
@@ -179,20 +193,17 @@ class TierFeed:
         self.leave(sub)
         part: TierFeed | Selection = self
         if sub.layers is not None:
-            part = self.filtered.setdefault(sub.layers, Selection(sub.layers))
-        (part.text_subs if sub.viewer.text else part.subs)[sub] = None
+            part = self.filtered.setdefault(sub.layers, Selection(sub.layers, self._stats, self._writer))
+        (part.text_subs if sub.viewer.text else part.subs).enter(sub)
         sub.tier_feed = self
         if self.opened:
             self.draw(sub)
 
     def _drop(self, sub: Subscription) -> None:
-        self.subs.pop(sub, None)
-        self.text_subs.pop(sub, None)
-        if sub.layers is not None and (part := self.filtered.get(sub.layers)) is not None:
-            part.subs.pop(sub, None)
-            part.text_subs.pop(sub, None)
-            if not part.subs and not part.text_subs:
-                del self.filtered[sub.layers]
+        if sub.seats is not None:
+            sub.seats.leave(sub)
+        if sub.layers is not None and (part := self.filtered.get(sub.layers)) is not None and not len(part):
+            del self.filtered[sub.layers]
         if not self.text_subs and not any(part.text_subs for part in self.filtered.values()):
             self._view = None
         sub.tier_feed = None
@@ -200,6 +211,8 @@ class TierFeed:
 
     def draw(self, sub: Subscription) -> None:
         """Write the whole chain to one viewer; without one, or if it is past its time, a keyframe is asked for."""
+        if sub.seats is not None:
+            sub.seats.get_up(sub)
         sub.from_seq = NEVER
         if time.monotonic() - self._heard_s > self._freshness_s:
             self._want_key(self)
@@ -215,6 +228,22 @@ class TierFeed:
 
     async def deliver(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         """Broadcast frames that have just been read; several at once go out in one write."""
+        batch, has_key = self._take(entries)
+        if not batch:
+            return
+        self._heard_s = time.monotonic()
+        self.meter.add(self._heard_s, sum(map(len, batch)))
+        seq = self._clock.tick()
+        for part in self._parts():
+            if part.subs:
+                frames = batch if isinstance(part, TierFeed) else list(map(part.select, batch))
+                frame = frames[0] if len(frames) == 1 else b"".join(frames)
+                if await part.subs.broadcast(frame, seq, len(batch), rejoin=has_key):
+                    self._want_key(self)
+        await self._deliver_text(batch, seq)
+
+    def _take(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> tuple[list[bytes], bool]:
+        """The frames of entries, remembered in the chain, and whether a keyframe comes first."""
         batch: list[bytes] = []
         has_key = False
         for entry_id, fields in entries:
@@ -232,23 +261,10 @@ class TierFeed:
                 has_key = True
             batch.append(frame)
             self._remember(frame, key=key)
-        if not batch:
-            return
-        self._heard_s = time.monotonic()
-        self.meter.add(self._heard_s, sum(map(len, batch)))
-        seq = self._clock.tick()
-        if self.subs:
-            frame = batch[0] if len(batch) == 1 else b"".join(batch)
-            await self._broadcast(list(self.subs), frame, seq, len(batch), rejoin=has_key)
-        for chosen in list(self.filtered.values()):
-            if chosen.subs:
-                frame = b"".join(map(chosen.select, batch))
-                await self._broadcast(list(chosen.subs), frame, seq, len(batch), rejoin=has_key)
-        await self._deliver_text(batch, seq)
+        return batch, has_key
 
     async def _deliver_text(self, batch: list[bytes], seq: int) -> None:
-        parts: list[TierFeed | Selection] = [self, *self.filtered.values()]
-        texts = [part for part in parts if part.text_subs]
+        texts = [part for part in self._parts() if part.text_subs]
         if texts and not self._take_text(batch):
             self._want_key(self)
             return
@@ -257,42 +273,7 @@ class TierFeed:
                 self._want_key(self)
             else:
                 self.text_meter.add(self._heard_s, len(complete))
-                await self._broadcast(list(part.text_subs), complete, seq, 1, rejoin=True)
-
-    async def _broadcast(self, subs: list[Subscription], frame: bytes, seq: int, count: int, *, rejoin: bool) -> None:
-        size = len(frame)
-        need_key = False
-        for start in range(0, len(subs), CHUNK):
-            if start:
-                await asyncio.sleep(0)
-            sent = 0
-            for sub in subs[start : start + CHUNK]:
-                viewer = sub.viewer
-                if sub.from_seq <= seq and not viewer.blocked:
-                    viewer.write(frame)
-                    viewer.sent_bytes += size
-                    sent += 1
-                elif sub.tier_feed is not self or seq < sub.from_seq < NEVER:
-                    continue  # it left, or was drawn with this very frame, while others were being written to
-                elif viewer.blocked:
-                    sub.from_seq = NEVER
-                    sub.skipped += count
-                    sub.struggled = True
-                    viewer.drops += count
-                    self._stats.dropped["late" if viewer.late else "backlog"] += count
-                elif rejoin:
-                    sub.from_seq = seq + 1
-                    viewer.put(frame)
-                    sent += 1
-                    viewer.notice_skipped(sub)
-                else:
-                    sub.skipped += count
-                    self._stats.dropped["no_keyframe"] += count
-                    need_key = True
-            self._stats.frames_out += sent * count
-            self._stats.bytes_out += sent * size
-        if need_key:
-            self._want_key(self)
+                await part.text_subs.broadcast(complete, seq, 1, rejoin=True)
 
     def _remember(self, frame: bytes, *, key: bool) -> None:
         if key:

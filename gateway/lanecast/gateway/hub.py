@@ -23,7 +23,7 @@ from lanecast.broker.errors import UnknownRun
 from lanecast.broker.offsets import parse
 from lanecast.broker.runs import RunInfo
 from lanecast.broker.tiers import SERVED
-from lanecast.gateway import outbound, policy, snapshot, upkeep
+from lanecast.gateway import outbound, policy, snapshot, upkeep, writer
 from lanecast.gateway.channel import Source
 from lanecast.gateway.errors import Refused
 from lanecast.gateway.feeds import Clock, RunFeed, Subscription, TierFeed
@@ -40,6 +40,7 @@ SELECTIONS_MAX: Final = 64
 """Each costs about as much as a tier: its frames are made anew, once for all who want the same layers."""
 GOODBYE_S: Final = 0.5
 RETRY_MAX_S: Final = 1.0
+NOT_YET: Final = "not yet connected to Redis"
 
 log = structlog.get_logger()
 
@@ -54,9 +55,10 @@ class Hub:
         self.feeds: dict[str, RunFeed] = {}
         self.viewers: dict[Viewer, None] = {}
         self.online = False
+        self.writer = writer.choose(settings.writer)
         self.freshness_s = settings.freshness_ms / 1000
         self._lost = False
-        self.trouble = "not yet connected to Redis"
+        self.trouble = NOT_YET
         self.group = keys.gateway_group(settings.node)
         self._clock = Clock()
         self.pictures = PictureFeeds(self)
@@ -160,7 +162,7 @@ class Hub:
         feed = run_feed.tiers.get(tier)
         if feed is None:
             feed = run_feed.tiers[tier] = TierFeed(
-                run_feed.run, tier, self._clock, self.stats, self.ask_keyframe, self.freshness_s
+                run_feed.run, tier, self._clock, self.stats, self.ask_keyframe, self.freshness_s, self.writer
             )
             self.spawn(self._open_tier(feed))
         return feed
@@ -337,11 +339,12 @@ class Hub:
     # --- Redis comes and goes ---
 
     def _gone_offline(self, trouble: str) -> None:
+        if self.online or self.trouble == NOT_YET:
+            log.warning("redis_gone", error=trouble)
         self.trouble = trouble
         if self.online:
             self.online = False
             self._lost = True
-            log.warning("redis_gone", error=trouble)
             self._tell_everybody("Redis does not answer: what is shown stands still until it is back")
 
     async def _find_places(self, sources: list[Source]) -> None:
@@ -416,6 +419,11 @@ class Hub:
         """Nobody wants it."""
         self.reader.unwatch(feed)
         del self.feeds[feed.run]
+
+    def up_to_date(self) -> set[Viewer]:
+        """Viewers in rows who have acknowledged all they were sent; the others have to be asked one by one."""
+        tiers = [tier for feed in self.feeds.values() for tier in feed.tiers.values()]
+        return {viewer for tier in tiers for seats in tier.seats() for viewer in seats.up_to_date()}
 
     def subscriptions(self) -> list[tuple[str, str, int]]:
         """(run, tier, viewers) of everything that is watched."""

@@ -20,7 +20,8 @@ from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.images import MAX_CAMERAS
 from lanecast.broker.offsets import START
 from lanecast.gateway import outbound
-from lanecast.gateway.feeds import CHUNK, Subscription
+from lanecast.gateway.feeds import Subscription
+from lanecast.gateway.seats import CHUNK
 
 if TYPE_CHECKING:
     from lanecast.gateway.hub import Hub

@@ -102,10 +102,13 @@ _HELP: Final = {
 
 
 def prometheus(
-    stats: Stats, *, up: bool, viewers: int, runs: int, subscriptions: Iterable[tuple[str, str, int]],
+    stats: Stats, *, node: str, up: bool, viewers: int, runs: int, subscriptions: Iterable[tuple[str, str, int]],
     lags: Sequence[Lag] = (),
 ) -> str:  # fmt: skip
-    """The text exposition format, version 0.0.4. `subscriptions` are (run, tier, viewers)."""
+    """The text exposition format, version 0.0.4. `subscriptions` are (run, tier, viewers).
+
+    What counts in one process says its node: of several on one port, a scrape reaches any.
+    """
     readers = [({"run": row.run, "stream": row.stream, "reader": row.reader}, row) for row in lags]
     samples: list[tuple[str, Mapping[str, str], float]] = [
         ("lanecast_gateway_up", {}, int(up)),
@@ -133,7 +136,8 @@ def prometheus(
             kind, text = _HELP[name]
             lines += (f"# HELP {name} {text}", f"# TYPE {name} {kind}")
             last = name
-        lines.append(f"{name}{_labels(labels)} {value}")
+        own = {"node": node} if name.startswith("lanecast_gateway_") else {}
+        lines.append(f"{name}{_labels({**own, **labels})} {value}")
     return "\n".join(lines) + "\n"
 
 

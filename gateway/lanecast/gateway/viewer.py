@@ -22,12 +22,11 @@ from lanecast.gateway.access import Identity
 from lanecast.gateway.errors import ProtocolViolation
 from lanecast.gateway.link import SHARE, Link
 from lanecast.gateway.probe import Probe
+from lanecast.gateway.writer import SIOCOUTQ, Write
 
 if TYPE_CHECKING:
     from lanecast.gateway.feeds import Subscription
 
-SIOCOUTQ: Final = 0x5411
-"""Linux: how many bytes of a socket the peer has not acknowledged."""
 CLOSE_S: Final = 5.0
 """How long a viewer may take to read what waits for it, the close frame at the end, and answer."""
 SHUTDOWN_S: Final = 0.5
@@ -68,29 +67,31 @@ class Viewer(asyncio.Protocol):
     Attributes:
         text: speaks `lanecast.json.v1`.
         blocked: state frames are to be skipped: too much waits (`paused`), or it has waited too long (`late`).
-        sent_bytes: handed to the transport so far.
+        fd: of its socket, for a writer that goes past the transport; -1: none may.
+        own_bytes: sent so far, without what it gets in the rows of its seats (`sent_bytes` is all).
         seen: something has come from the viewer since the last ping.
         mistakes: messages refused so far; `denied`: those because of its role.
         budget_s: how old what it is sent may get.
         waiting_bytes: sent and not acknowledged, at the last look.
         rtt_s: of the last WebSocket ping; 0 until one was answered.
+        warned_of: Unix seconds: the end of a token that it was asked to replace.
         number: names it among the viewers of this node.
         drops: state frames that it was not sent.
         link, probe: what is known of its link, while somebody looks closely; see `tuner`.
     """
 
     __slots__ = (
-        "_allowance", "_allowed_at", "_fd", "_mark_at", "_mark_bytes", "_owner", "_parser", "_timer", "address",
-        "blocked", "budget_s", "closing", "connections", "denied", "drops", "identity", "late", "link", "mistakes",
-        "number", "opened_s", "padded_s", "paused", "probe", "probed_s", "protocol", "rtt_s", "seen", "sent_bytes",
-        "start_run", "subs", "text", "transport", "under_way", "waiting_bytes", "write",
+        "_allowance", "_allowed_at", "_mark_at", "_mark_bytes", "_owner", "_parser", "_timer", "address", "blocked",
+        "budget_s", "closing", "connections", "denied", "drops", "fd", "identity", "late", "link", "mistakes", "number",
+        "opened_s", "own_bytes", "padded_s", "paused", "probe", "probed_s", "protocol", "rtt_s", "seen", "start_run",
+        "subs", "text", "transport", "under_way", "waiting_bytes", "warned_of", "write",
     )  # fmt: skip
 
     def __init__(
         self, transport: asyncio.Transport, owner: Owner, protocol: str, address: str, connections: set[Any]
     ) -> None:
         self.transport = transport
-        self.write: Callable[[bytes], None] = transport.write
+        self.write: Write = transport.write
         self.protocol = protocol
         self.text = protocol == outbound.JSON_V1
         self.address = address
@@ -103,7 +104,7 @@ class Viewer(asyncio.Protocol):
         self.late = False
         self.closing = False
         self.seen = True
-        self.sent_bytes = 0
+        self.own_bytes = 0
         self.mistakes = 0
         self.denied = 0
         self.under_way = 0
@@ -111,6 +112,7 @@ class Viewer(asyncio.Protocol):
         self.waiting_bytes = 0
         self.rtt_s = 0.0
         self.drops = 0
+        self.warned_of = 0.0
         self.opened_s = time.monotonic()
         self.number = str(next(_numbers))
         self.link: Link | None = None
@@ -125,7 +127,8 @@ class Viewer(asyncio.Protocol):
         self._allowance = owner.messages_per_s * BURST
         self._allowed_at = 0.0
         sock: socket.socket | None = transport.get_extra_info("socket")
-        self._fd = -1 if sock is None else sock.fileno()
+        # Past TLS nothing may be written.
+        self.fd = -1 if sock is None or transport.get_extra_info("sslcontext") else sock.fileno()
 
     # --- what comes ---
 
@@ -188,7 +191,8 @@ class Viewer(asyncio.Protocol):
     def put(self, frame: bytes) -> None:
         """Write something framed, whether the connection is behind or not."""
         if not self.closing:
-            self.sent_bytes += len(frame)
+            self.get_up()
+            self.own_bytes += len(frame)
             self.write(frame)
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -202,18 +206,40 @@ class Viewer(asyncio.Protocol):
             text = f"{skipped} frames skipped: the connection was too slow"
             self.send(outbound.notice(text, sub.feed.run, skipped))
 
+    @property
+    def clear(self) -> bool:
+        """Takes state frames, and nothing is left in its transport: its socket may be written to."""
+        return not self.blocked and self.fd >= 0 and not self.transport.get_write_buffer_size()
+
+    def get_up(self) -> None:
+        """From now on nobody writes past the transport, until it is clear again."""
+        for sub in self.subs.values():
+            if sub.seats is not None:
+                sub.seats.get_up(sub)
+
+    @property
+    def sent_bytes(self) -> int:
+        """All that was sent so far."""
+        return self.own_bytes + sum(sub.seats.sent_to(sub) for sub in self.subs.values() if sub.seats is not None)
+
     def pause_writing(self) -> None:
         """The transport holds more than its high-water mark."""
-        self.paused = self.blocked = True
+        self.paused = True
+        self._block(blocked=True)
 
     def resume_writing(self) -> None:
         """It holds nothing any more."""
         self.paused = False
-        self.blocked = self.late
+        self._block(blocked=self.late)
+
+    def _block(self, *, blocked: bool) -> None:
+        self.blocked = blocked
+        if blocked:
+            self.get_up()
 
     def waiting_now(self) -> int:
         """Bytes that were sent and have not been acknowledged yet, in the transport and in the kernel."""
-        return self.transport.get_write_buffer_size() + _unacknowledged(self._fd)
+        return self.transport.get_write_buffer_size() + _unacknowledged(self.fd)
 
     def room(self) -> float:
         """How many bytes can be sent now without getting older than the budget on their way; infinite: not known."""
@@ -223,20 +249,21 @@ class Viewer(asyncio.Protocol):
         """Look how old what waits is: `late` once something written has not arrived within the budget.
 
         A mark is put at the newest byte; as long as the viewer has not acknowledged it, its age is the mark's. State
-        frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume.
+        frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume. Of
+        whom it is known that all has `arrived` need not be measured.
         """
-        link = self.link
-        if link is None and not self._mark_at and self.sent_bytes == self._mark_bytes:
+        link, sent_bytes = self.link, self.sent_bytes
+        if link is None and not self._mark_at and sent_bytes == self._mark_bytes:
             return  # nothing new since everything had arrived
         backlog = self.transport.get_write_buffer_size()
-        waiting = self.waiting_bytes = backlog + _unacknowledged(self._fd)
+        waiting = self.waiting_bytes = backlog + _unacknowledged(self.fd)
         if link is not None:
-            link.sample(now_s, self.sent_bytes - waiting, waiting)
-        if self._mark_at and self.sent_bytes - waiting >= self._mark_bytes:
+            link.sample(now_s, sent_bytes - waiting, waiting)
+        if self._mark_at and sent_bytes - waiting >= self._mark_bytes:
             self._mark_at = 0.0
             self.late = False
         if not self._mark_at and waiting:
-            self._mark_bytes, self._mark_at = self.sent_bytes, now_s
+            self._mark_bytes, self._mark_at = sent_bytes, now_s
         if self._mark_at and now_s - self._mark_at > self.budget_s:
             self.late = True
         full = False
@@ -246,9 +273,14 @@ class Viewer(asyncio.Protocol):
             # Before its width is known: no more is sent once what was sent takes its share of the budget.
             known = link.limit is not None or not self._mark_at
             full = full or (not known and now_s - self._mark_at > link.rtt_s + SHARE * self.budget_s)
-        self.blocked = self.paused or self.late or full
+        self._block(blocked=self.paused or self.late or full)
         if self.late and backlog > self._owner.lossless_bytes:
             self.close(4413, "too slow for lossless messages")
+
+    def arrived(self) -> None:
+        """All that was sent has been acknowledged: what `measure` would have found."""
+        self._mark_at = 0.0
+        self.waiting_bytes = 0
 
     @property
     def marked_s(self) -> float:

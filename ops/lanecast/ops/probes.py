@@ -65,6 +65,21 @@ def exists(url: str, key: str) -> Probe:
     return probe
 
 
+def answers_as(url: str, name: Callable[[str], str]) -> Probe:
+    """The gateway called `name(life)` is among those that answer at this URL: each connection may get another."""
+
+    async def probe(life: str) -> bool:
+        import httpx
+
+        try:
+            async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
+                return bool((await client.get(url)).json().get("node") == name(life))
+        except (httpx.HTTPError, ValueError):
+            return False
+
+    return probe
+
+
 def http_ok(url: str) -> Probe:
     """A GET is answered with status 200."""
 

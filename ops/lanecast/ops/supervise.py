@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -134,13 +134,21 @@ class Supervisor:
         self._on_event(Event("ready", part.name, running.process.pid, seconds=time.monotonic() - running.started))
         running.keeper = asyncio.create_task(self._keep(running), name=f"keep {part.name}")
 
-    async def stop(self) -> None:
-        """End all parts, the last one started first, each within its time or by SIGKILL. Cannot fail."""
+    async def stop(self, *, together: bool = False) -> None:
+        """End all parts, the last one started first, each within its time or by SIGKILL. Cannot fail.
+
+        `together`: all are told to end before any is waited for.
+        """
         keepers = [running.keeper for running in self._running.values() if running.keeper is not None]
         for keeper in keepers:  # first of all: what ends from now on stays ended
             keeper.cancel()
         for keeper in keepers:
             await _quietly(keeper)
+        if together:
+            for running in self._running.values():
+                if running.process.returncode is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        running.process.terminate()
         for running in reversed(list(self._running.values())):
             await self._end(running)
         self._running.clear()
@@ -241,6 +249,29 @@ class Supervisor:
         except TimeoutError:  # somebody else holds the pipe open
             running.output.cancel()
         self._on_event(Event("stopped", part.name, process.pid, process.returncode or 0))
+
+
+@contextlib.contextmanager
+def asked_to_stop(supervisor: Supervisor, say: Callable[[str], None]) -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C, SIGTERM and a closed terminal set; asked twice, everything is killed at once."""
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        if asked.is_set():
+            supervisor.kill()
+            return
+        asked.set()
+        say("ending everything in order; once more ends it at once")
+
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, ask)
+    try:
+        yield asked
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 async def _until_ready(part: Part, life: str) -> None:

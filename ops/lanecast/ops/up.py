@@ -10,10 +10,9 @@ import asyncio
 import contextlib
 import os
 import re
-import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -24,7 +23,7 @@ from lanecast.ops import demos, embedded, ports, probes
 from lanecast.ops.folder import DEFAULT, Folder, State, write_state
 from lanecast.ops.problem import Problem
 from lanecast.ops.report import Report
-from lanecast.ops.supervise import Event, Part, Supervisor
+from lanecast.ops.supervise import Event, Part, Supervisor, asked_to_stop
 
 MOST: Final = 64
 """The most workers or gateways on one machine; more is a slip of the finger."""
@@ -89,9 +88,9 @@ async def up(options: Options, report: Report) -> None:
             report.event(event)
 
         supervisor = Supervisor(on_event, report.line)
-        with _signals(supervisor, report) as asked_to_stop:
+        with asked_to_stop(supervisor, report.say) as asked:
             starting = asyncio.create_task(_start(options, server, redis_url, supervisor, report))
-            waiting = asyncio.create_task(asked_to_stop.wait())
+            waiting = asyncio.create_task(asked.wait())
             try:
                 await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
                 if starting.done():
@@ -100,7 +99,7 @@ async def up(options: Options, report: Report) -> None:
                     write()
                     report.live(options.url, redis_url, options.demo and demos.run_id(options.demo))
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(asked_to_stop.wait(), options.seconds)
+                        await asyncio.wait_for(asked.wait(), options.seconds)
             finally:
                 report.ending = True
                 for task in (waiting, starting):
@@ -209,29 +208,6 @@ def _checked(options: Options) -> Options:
             f"Choose another with --port {other} (0 takes any), or end what listens there.",
         )
     return options
-
-
-@contextlib.contextmanager
-def _signals(supervisor: Supervisor, report: Report) -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C, SIGTERM and a closed terminal set; asked twice, everything is killed at once."""
-    asked = asyncio.Event()
-
-    def ask() -> None:
-        if asked.is_set():
-            supervisor.kill()
-            return
-        asked.set()
-        report.say("ending everything in order; once more ends it at once")
-
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in numbers:
-        loop.add_signal_handler(number, ask)
-    try:
-        yield asked
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 def _hostname() -> str:

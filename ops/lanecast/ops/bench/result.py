@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -46,3 +46,16 @@ def quantile(values: Sequence[float], share: float) -> float:
         raise ValueError("no values to take a quantile of")
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def to_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a table in Markdown: text to the left, figures to the right."""
+    columns = list(rows[0])
+    lines = [
+        "| " + " | ".join(name.replace("_", " ") for name in columns) + " |",
+        "|" + "|".join("---" if isinstance(rows[0][name], str) else "---:" for name in columns) + "|",
+    ]
+    for row in rows:
+        cells = (row[name] for name in columns)
+        lines.append("| " + " | ".join(cell if isinstance(cell, str) else f"{cell:,}" for cell in cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -26,17 +27,27 @@ def add(app: typer.Typer) -> None:
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     quick: Annotated[bool, typer.Option("--quick", help="End within a minute; figures vary more.")] = False,
-    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where NAME.json is written.")] = FOLDER,
+    viewers: Annotated[int | None, typer.Option(min=1, metavar="N", help="fanout and others: connections.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.1, metavar="HZ", help="fanout: frames a second.")] = None,
+    size: Annotated[int | None, typer.Option(min=64, metavar="BYTES", help="fanout: of a frame.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="fanout: of one round.")] = None,
+    peers: Annotated[str | None, typer.Option(metavar="A,B", help="fanout: which; default all installed.")] = None,
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where NAME.json and NAME.md are written.")] = FOLDER,
 ) -> None:
     """Measure on this machine, against what is to be held; status 1 if a check fails."""
     import msgspec
 
     from lanecast.ops.bench import machine
-    from lanecast.ops.bench.result import Result
+    from lanecast.ops.bench.result import Result, to_markdown
 
     if name not in BENCHES:
         raise Problem(f"there is no bench {name!r}", f"Known: {', '.join(BENCHES)}.")
-    measured: Result = importlib.import_module(f"lanecast.ops.bench.{name}").measure(quick)
+    given = {"viewers": viewers, "rate": rate, "size": size, "seconds": seconds, "peers": peers}
+    options = {option: value for option, value in given.items() if value is not None}
+    measure = importlib.import_module(f"lanecast.ops.bench.{name}").measure
+    if strange := options.keys() - inspect.signature(measure).parameters.keys():
+        raise Problem(f"the bench {name!r} takes no --{min(strange)}")
+    measured: Result = measure(quick, **options)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     path.write_bytes(
@@ -55,6 +66,7 @@ def bench(
         )
         + b"\n"
     )
+    (folder / f"{name}.md").write_text(to_markdown(measured.rows))
     _show(measured.rows)
     for check in measured.checks:
         mark = "[green]✓[/]" if check.passed else "[red]✗[/]"

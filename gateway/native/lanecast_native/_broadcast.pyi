@@ -1,0 +1,6 @@
+from _typeshed import ReadableBuffer
+
+def broadcast(
+    fds: ReadableBuffer, frame: ReadableBuffer, start: int = 0, stop: int = -1, /
+) -> list[tuple[int, int]]: ...
+def waiting(fds: ReadableBuffer, /) -> list[tuple[int, int]]: ...
