@@ -141,3 +141,31 @@ JAVA = Language(
 )
 
 LANGUAGES = (JAVASCRIPT, GO, RUST, CPP, JAVA)
+
+_built: dict[str, tuple[str, str]] = {}
+
+
+def why_not(language: Language) -> str | None:
+    """Why the SDK cannot be run here, if so; AssertionError if it should, but cannot be built. Each
+    is built once a session.
+    """
+    if missing := language.missing():
+        return missing
+    if language.name not in _built:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        _built[language.name] = _build(language)
+    how, why = _built[language.name]
+    assert how != "failed", why
+    return why if how == "skipped" else None
+
+
+def _build(language: Language) -> tuple[str, str]:
+    """Whether it was built, skipped or failed, and why."""
+    try:
+        for command in language.build:
+            language.run(command)
+    except AssertionError as failed:
+        if any(text in str(failed) for text in language.unreachable):
+            return "skipped", f"{language.name}: its packages cannot be had here"
+        return "failed", str(failed)
+    return "built", ""

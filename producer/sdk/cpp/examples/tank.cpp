@@ -107,6 +107,7 @@ int main() {
     Water water;
     const auto n = water.particles.size();
     std::vector<std::uint32_t> id(n);
+    const std::vector<float> size(n, static_cast<float>(spacing)); // drawn as it is, not as a dot
     for (std::size_t i = 0; i < n; ++i) id[i] = static_cast<std::uint32_t>(i);
     for (std::int64_t step = 1; run.running(); ++step) {
         const auto began = std::chrono::steady_clock::now();
@@ -124,7 +125,8 @@ int main() {
             energy += (p.vx * p.vx + p.vy * p.vy) / 2;
         }
         run.frame({.step = step, .time_s = static_cast<double>(step) * 4 * dt,
-                   .layers = {{"water", {{"id", id}, {"x", std::move(x)}, {"y", std::move(y)}, {"speed", std::move(speed)}}}}});
+                   .layers = {{"water", {{"id", id}, {"x", std::move(x)}, {"y", std::move(y)}, {"speed", std::move(speed)},
+                                       {"length", size}, {"width", size}}}}});
         if (step % 10 == 0) run.metrics({{"kinetic_energy", energy}});
         run.sleep(std::chrono::milliseconds(40) - (std::chrono::steady_clock::now() - began));
     }

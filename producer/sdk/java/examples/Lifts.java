@@ -1,5 +1,6 @@
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -116,7 +117,11 @@ public final class Lifts {
         }
         float[] liftX = new float[LIFTS];
         float[] liftY = new float[LIFTS];
+        float[] wide = new float[LIFTS];
+        float[] high = new float[LIFTS];
         int[] riders = new int[LIFTS];
+        Arrays.fill(wide, (float) SHAFT_M - 1);
+        Arrays.fill(high, (float) FLOOR_M - 1);
         for (int lift = 0; lift < LIFTS; lift++) {
             Lift one = lifts.get(lift);
             liftX[lift] = (float) ((lift + 0.5) * SHAFT_M);
@@ -131,18 +136,20 @@ public final class Lifts {
         }
         return new Frame(step, step * DT_S)
                 .layer("people", Map.of("id", ids, "x", x, "y", y, "type", type))
-                .layer("lifts", Map.of("id", new int[] {1, 2, 3, 4}, "x", liftX, "y", liftY, "riders", riders));
+                .layer("lifts", Map.of("id", new int[] {1, 2, 3, 4}, "x", liftX, "y", liftY, "length", wide, "width", high, "riders", riders));
     }
 
     private static Scene tower() {
         double[] points = new double[FLOORS * 4];
         int[] starts = new int[FLOORS];
+        double[] width = new double[FLOORS];
+        Arrays.fill(width, 0.3);
         for (int floor = 0; floor < FLOORS; floor++) {
-            double y = floor * FLOOR_M - 1;
+            double y = (floor - 0.5) * FLOOR_M;
             System.arraycopy(new double[] {-40, y, LIFTS * SHAFT_M, y}, 0, points, floor * 4, 4);
             starts[floor] = floor * 2;
         }
-        return new Scene("tower", -40, -2, LIFTS * SHAFT_M, FLOORS * FLOOR_M).lines(new Scene.Paths(points, starts));
+        return new Scene("tower", -40, -2, LIFTS * SHAFT_M, FLOORS * FLOOR_M).lines(new Scene.Paths(points, starts, width, null));
     }
 
     public static void main(String[] words) throws InterruptedException {
