@@ -40,6 +40,8 @@ class GatewaySettings(BaseSettings):
         secret: key of the tokens (HS256), 32 characters or more; without it everybody on loopback is admin.
         origins: exact origins (`https://host:port`) that browsers may come from; the gateway's own always may.
         hosts: Host headers that are answered besides loopback's, where there is no secret.
+        proxies: addresses or networks (`10.0.0.0/8`) of load balancers whose word about who the client is is taken
+            (X-Forwarded-For).
         web_root: folder of the built dashboard; default: in the package, else in the source tree.
         reuse_port: several processes may listen on one port.
         max_viewers: WebSocket connections of this process.
@@ -69,6 +71,7 @@ class GatewaySettings(BaseSettings):
     secret: SecretStr | None = None
     origins: Words = ()
     hosts: Words = ()
+    proxies: Words = ()
     web_root: Path | None = None
     reuse_port: bool = False
     max_viewers: int = Field(default=10_000, ge=1)
@@ -87,7 +90,7 @@ class GatewaySettings(BaseSettings):
     command_timeout_s: float = Field(default=5.0, gt=0)
     log_level: logs.Level = "info"
 
-    @field_validator("origins", "hosts", mode="before")
+    @field_validator("origins", "hosts", "proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -100,6 +103,16 @@ class GatewaySettings(BaseSettings):
         for origin in value:
             if "*" in origin or "://" not in origin:
                 raise ValueError(f"{origin!r} is not an exact origin such as https://dashboard.example.org")
+        return value
+
+    @field_validator("proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
         return value
 
     @field_validator("secret")
