@@ -232,8 +232,7 @@ class Publisher:
             self._begin_epoch()
         else:
             self._tick()
-            for lane, replay in self._lanes.values():
-                self._append(lane, replay, *replay.last())
+            self._ask()
         self._connected = True
 
     def _back(self) -> None:
@@ -255,6 +254,8 @@ class Publisher:
             raise Fenced(f"producer {self._producer!r} of run {self._run!r}", self.epoch, int(newest))
         if newest is None:  # the server came back empty, or the run was deleted: begin anew with all that is kept
             self._begin_epoch(by=self.epoch + 1)
+        elif added:  # an append was quicker than we: it was told what is lost, the other lane may have nothing to send
+            self._ask()
         if newest is None or added:
             now_ms = time.time() * 1000
             messages = [Message(kind, data, t_ms=now_ms) for kind, data in self._announce()]
@@ -262,6 +263,11 @@ class Publisher:
             log.warning("run_announced_again", run=self._run, reason="the server does not know it any more")
         self._obey(flow.from_fields(client.hgetall(keys.flow(self._run))))
         self.viewers = demand.watchers_answer(scripts.run_sync(client, demand.watchers_call(self._run)))
+
+    def _ask(self) -> None:
+        """Ask in each lane whether the server still has what it acknowledged; if not, it is sent again from there."""
+        for lane, replay in self._lanes.values():
+            self._append(lane, replay, *replay.last())
 
     def _obey(self, wanted: Flow) -> None:
         """Take the run's flow state; its beginning and its end are told once."""

@@ -205,9 +205,17 @@ class Publishing:
         try:
             yield
         finally:
-            ms = (time.perf_counter() - start) * 1000
-            with self._lock:
-                self._phases[name] = self._phases.get(name, 0.0) + ms
+            self.add_phase(name, (time.perf_counter() - start) * 1000)
+
+    def add_phase(self, name: str, ms: float) -> None:
+        """Add a part of the step that was measured elsewhere; otherwise as `phase`.
+
+        Raises:
+            InvalidMessage: it is no name (1 to 64 printable characters).
+        """
+        a_name(name, "phases")
+        with self._lock:
+            self._phases[name] = self._phases.get(name, 0.0) + ms
 
     @property
     def viewers(self) -> int:

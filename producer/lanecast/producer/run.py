@@ -51,6 +51,18 @@ class Run(BaseRun):
         asked_s = time.perf_counter()
         return self._turned(asked_s, may=self._steering.turn())
 
+    def turn_now(self) -> bool | None:
+        """`running()` that never waits: None where that would."""
+        if self._gone():
+            return False
+        asked_s = time.perf_counter()
+        may = self._steering.try_turn()
+        return None if may is None else self._turned(asked_s, may=may)
+
+    def poll(self) -> tuple[bool, bool]:
+        """Ask without waiting: (paused, stopping). For a loop that itself decides when to wait in `running()`."""
+        return (False, True) if self._gone() else self._steering.poll()
+
     def sleep(self, seconds: float) -> bool:
         """Sleep between steps, to keep a pace; False if a viewer's command came in, which ends the sleep at once."""
         if self._gone():

@@ -98,6 +98,14 @@ class Steering:
             self._wait(INTERRUPT_S)
         return may
 
+    def poll(self) -> tuple[bool, bool]:
+        """The simulation asks without waiting: (paused, stopping). What viewers have set takes effect here, too."""
+        self._obeys = True
+        self._apply()
+        with self._changed:
+            self._seen = self._commands
+            return self._paused, self._stopping or self._interrupted
+
     def sleep(self, seconds: float) -> bool:
         """Wait on the simulation's thread; False if a command came in since the last `turn`, which ends the wait."""
         deadline = time.monotonic() + seconds
