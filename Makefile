@@ -64,6 +64,10 @@ docs: setup ## the documentation as a site: build/site/index.html
 image: setup web ## the container image lanecast:dev, which compose.yaml runs
 	@ops/docker/build
 
+.PHONY: secrets
+secrets: ## write .env with passwords for compose.yaml, where there are none yet
+	@ops/docker/secrets
+
 .PHONY: bench-peers
 bench-peers: ## install the servers that `lanecast bench fanout` measures next to ours
 	@if command -v npm >/dev/null; then cd ops/bench/peers && npm ci --ignore-scripts --loglevel=error >/dev/null && echo "ws, Socket.IO: installed"; \

@@ -12,7 +12,9 @@ def test_a_vector_is_a_row_of_entities_and_named_numbers() -> None:
     seen = see(np.asarray([0.5, -1.0], np.float32), ["angle", "speed"])
     layer = seen.layers["observation"]
     assert layer["id"] == ["angle", "speed"]
-    assert (layer["x"].tolist(), layer["y"].tolist()) == ([0, 1], [0.5, -1.0])
+    assert layer["value"].tolist() == [0.5, -1.0]
+    assert (layer["x"].tolist(), layer["y"].tolist(), layer["length"].tolist()) == ([0, 1], [0.25, -0.5], [0.5, 1.0])
+    assert set(see(np.ones(2), bars=False).layers["observation"]) == {"id", "value"}
     assert seen.metrics == {"observation.angle": 0.5, "observation.speed": -1.0}
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from lanecast.broker import messages, tiers
 from lanecast.broker.columns import Column
+from lanecast.broker.exposition import render
 from lanecast.broker.offsets import START, Offset
 from lanecast.broker.rendition import Chain, LayerState
 from lanecast.gateway import framing, outbound
 from lanecast.gateway.json_view import JsonView
-from lanecast.gateway.stats import Stats, prometheus
+from lanecast.gateway.stats import Stats, samples
 
 
 @pytest.mark.parametrize(
@@ -82,8 +83,8 @@ def test_the_prometheus_text_is_well_formed() -> None:
     stats = Stats()
     stats.dropped["late"] = 3
     stats.frames_out = 7
-    text = prometheus(
-        stats, node="n", up=True, viewers=2, runs=1, subscriptions=[('a"b\\c\nd', "high", 2), ("e", "low", 1)]
+    text = render(
+        samples(stats, node="n", up=True, viewers=2, runs=1, subscriptions=[('a"b\\c\nd', "high", 2), ("e", "low", 1)])
     )
     lines = text.splitlines()
     assert text.endswith("\n")

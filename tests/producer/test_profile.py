@@ -24,13 +24,13 @@ def test_quantiles_are_right_to_a_percent_whatever_the_durations() -> None:
 def test_pauses_and_sleeps_are_no_part_of_a_step() -> None:
     profile = Profile()
     profile.turn(9.0, 10.0)  # it was paused before it began
-    profile.frame(100.0, {"plan": 30.0, "move": 10.0})
+    profile.phases({"plan": 30.0, "move": 10.0})
     profile.slept(0.05)
     profile.turn(10.1, 20.1)  # paused for 10 s
-    profile.frame(100.2, {"plan": 30.0})
+    profile.phases({"plan": 30.0})
     profile.slept(0.02)
     profile.stop(20.17)
-    report = profile.report("sim", 20.3)
+    report = profile.report("sim", 20.3, 0.2)
     assert report.step is not None
     assert (report.steps, report.step.count) == (2, 2)
     assert report.step.mean_ms == pytest.approx(50.0)
@@ -44,9 +44,9 @@ def test_pauses_and_sleeps_are_no_part_of_a_step() -> None:
 def test_the_table_names_every_phase_and_the_step() -> None:
     profile = Profile()
     profile.turn(0.0, 0.0)
-    profile.frame(0.0, {"a phase with a long name": 1.0})
+    profile.phases({"a phase with a long name": 1.0})
     profile.stop(0.002)
-    lines = str(profile.report("sim", 1.0)).splitlines()
+    lines = str(profile.report("sim", 1.0, 0.0)).splitlines()
     assert lines[0] == "sim: 1 steps in 1.0 s"
     assert len({len(line) for line in lines[1:]}) == 1  # the columns stand below one another
     assert [line.split("  ")[0] for line in lines[2:]] == ["a phase with a long name", "step"]
@@ -54,4 +54,4 @@ def test_the_table_names_every_phase_and_the_step() -> None:
 
 
 def test_a_run_that_never_began_has_an_empty_report() -> None:
-    assert str(Profile().report("sim", 5.0)) == "sim: 0 steps in 0.0 s"
+    assert str(Profile().report("sim", 5.0, 0.0)) == "sim: 0 steps in 0.0 s"

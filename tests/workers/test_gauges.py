@@ -1,12 +1,10 @@
-"""The worker's gauges, as text and over HTTP."""
+"""The worker's and the jobs' figures, as text."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-
+from lanecast.broker.exposition import render
 from lanecast.workers import gauges
-from lanecast.workers.stats import Stats
+from lanecast.workers.stats import NAMES, Stats
 from lanecast.workers.strain import Process
 
 
@@ -15,7 +13,7 @@ def test_gauges_and_counters_are_prometheus_text() -> None:
     stats.runs = 2
     stats.quality = {"b": 0, "a": 3}
     stats.add("frames", 7)
-    lines = gauges.prometheus(stats, Process()).splitlines()
+    lines = render(gauges.samples(stats, Process())).splitlines()
     assert "lanecast_worker_runs 2" in lines
     assert [line for line in lines if line.startswith("lanecast_worker_quality_level")] == [
         'lanecast_worker_quality_level{run="a"} 3', 'lanecast_worker_quality_level{run="b"} 0',
@@ -25,19 +23,29 @@ def test_gauges_and_counters_are_prometheus_text() -> None:
     assert {line.split("{")[0].split()[0] for line in lines if not line.startswith("#")} <= named
 
 
-async def test_they_are_handed_out_at_metrics_and_nowhere_else() -> None:
-    server = await gauges.serve(lambda: "a 1\n", 0)
-    (port,) = [one.getsockname()[1] for one in server.sockets if one.family == socket.AF_INET]
+def test_what_runs_count_is_told_by_its_causes() -> None:
+    stats = Stats()
+    for name in (
+        "dropped:high:expired", "dropped:high:superseded", "failed:render:ultra", "quality:2", "flow:skip_low",
+        "retried:normal", "trimmed:low", "rejected:demand:invalid", "failed:reducer:a:b", "unknown:x",
+    ):  # fmt: skip
+        stats.event(name, 2)
+    stats.aged("worker", 0.03)
+    lines = render(gauges.samples(stats, Process())).splitlines()
+    for line in (
+        'lanecast_worker_dropped_total{lane="high",cause="expired"} 2',
+        'lanecast_worker_rejected_total{lane="demand",cause="invalid"} 2',
+        'lanecast_worker_failed_total{kind="reducer",name="a:b"} 2',
+        'lanecast_worker_quality_changes_total{to="2"} 2',
+        'lanecast_worker_flow_changes_total{to="skip_low"} 2',
+        'lanecast_worker_retried_total{lane="normal"} 2',
+        'lanecast_worker_frame_age_seconds_bucket{hop="worker",le="0.05"} 1',
+    ):
+        assert line in lines
+    assert not [line for line in lines if "unknown" in line]
+    types = [line for line in lines if line.startswith("# TYPE")]
+    assert len(types) == len(set(types)), "the samples of a family stand together"
 
-    async def ask(path: str) -> tuple[str, str]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
-        writer.close()
-        await writer.wait_closed()
-        return head.split("\r\n")[0], body
 
-    assert await ask("/metrics") == ("HTTP/1.1 200 OK", "a 1\n")
-    assert (await ask("/etc/passwd"))[0] == "HTTP/1.1 404 Not Found"
-    server.close()
-    await server.wait_closed()
+def test_every_counter_of_the_worker_is_told_once() -> None:
+    assert set(NAMES) == set(gauges.COUNTERS) | {"dropped", "rejected"}

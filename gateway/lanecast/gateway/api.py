@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Mapping
@@ -14,12 +13,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from lanecast.broker import columns, flow, keys, lag, runs, wire
-from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage, TooLarge
+from lanecast.broker.exposition import CONTENT_TYPE, render
 from lanecast.broker.lanes import Lane
 from lanecast.broker.tiers import SERVED
 from lanecast.broker.wire import Message
-from lanecast.gateway import access, ingest, intake, models, newest
+from lanecast.gateway import access, figures, ingest, intake, models, newest
 from lanecast.gateway.access import Identity
 from lanecast.gateway.cameras import Cameras
 from lanecast.gateway.commanding import UnknownRunRefused, allow_command, carry_out
@@ -27,7 +26,6 @@ from lanecast.gateway.errors import Refused, TokenMissing
 from lanecast.gateway.hub import Hub
 from lanecast.gateway.operating import Operating
 from lanecast.gateway.settings import GatewaySettings
-from lanecast.gateway.stats import prometheus
 from lanecast.gateway.throttle import Throttle, Wait
 
 COMMAND_BODY_BYTES: Final = 64 * 1024
@@ -273,21 +271,8 @@ class Api:
     async def get_metrics(self, request: Request) -> Response:
         """The same numbers for Prometheus."""
         identity = self._identify(request, access.WATCH)
-        hub = self._hub
-        lags: list[lag.Lag] = []
-        with contextlib.suppress(*TRANSIENT):  # the other figures are told even while Redis is away
-            names = [run for run in await runs.registered(hub.client) if identity.sees(run)]
-            lags = await lag.of_runs(hub.client, names)
-        text = prometheus(
-            hub.stats,
-            node=self._settings.node,
-            up=hub.online,
-            viewers=len(hub.viewers),
-            runs=len(hub.feeds),
-            subscriptions=[row for row in hub.subscriptions() if identity.sees(row[0])],
-            lags=lags,
-        )
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+        text = render(await figures.of_hub(self._hub, identity.sees))
+        return PlainTextResponse(text, media_type=CONTENT_TYPE)
 
     async def get_health(self) -> Response:
         """The process runs."""

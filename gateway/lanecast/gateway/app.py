@@ -14,10 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from lanecast.broker import keys
+from lanecast.broker import keys, metrics
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage
-from lanecast.gateway import access, docs_page, handover, outbound
+from lanecast.gateway import access, docs_page, figures, handover, outbound
 from lanecast.gateway.api import Api, error_response, identify
 from lanecast.gateway.commanding import Unanswered
 from lanecast.gateway.dashboard import Dashboard
@@ -51,7 +51,8 @@ def build(settings: GatewaySettings) -> FastAPI:
         app.mount("/", Dashboard(settings.web_root))
         hub.start()
         hub.spawn(sessions.look_after())
-        yield
+        async with metrics.served(lambda: figures.of_hub(hub), settings.metrics_host, settings.metrics_port):
+            yield
         await hub.stop()
 
     app = FastAPI(

@@ -252,6 +252,7 @@ class TierFeed:
             if data is None:
                 continue
             self.age_s = max(0.0, time.time() - published_ms(fields) / 1000)
+            self._stats.ages[self.tier].observe(self.age_s)
             key = fields.get(b"key") == b"1"
             frame = framing.message(framing.BINARY, data)
             if key:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lanecast.broker import logs
 from lanecast.broker.connect import DEFAULT_URL
+from lanecast.broker.metrics import LOOPBACK
 from lanecast.broker.rates import INGEST_PRODUCER_PER_S, INGEST_RUN_PER_S
 
 SECRET_MIN: Final = 32
@@ -59,6 +60,8 @@ class GatewaySettings(BaseSettings):
         ingest_per_s: messages of one run that this process takes by HTTP; a second's worth at once.
         ingest_per_producer_s: the same for one producer of a run.
         command_timeout_s: how long an HTTP command waits for its result.
+        metrics_port: where `GET /metrics` and `/healthz` are answered besides, without a token; 0 means nowhere.
+        metrics_host: address for it; anything but loopback should be reachable by operators only.
         log_level: debug, info, warning or error.
     """
 
@@ -88,6 +91,8 @@ class GatewaySettings(BaseSettings):
     ingest_per_s: float = Field(default=INGEST_RUN_PER_S, gt=0)
     ingest_per_producer_s: float = Field(default=INGEST_PRODUCER_PER_S, gt=0)
     command_timeout_s: float = Field(default=5.0, gt=0)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    metrics_host: str = LOOPBACK
     log_level: logs.Level = "info"
 
     @field_validator("origins", "hosts", "proxies", mode="before")

@@ -1,16 +1,13 @@
-"""Counters of one gateway process, and their Prometheus text. Pure.
-
-The text is written here because it is three line shapes of a stable format; a client library would bring global
-registries and per-sample locks to say the same.
-"""
+"""Counters of one gateway process, and what they are called in Prometheus. Pure."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from lanecast.broker.exposition import Family, Histogram, Sample
 from lanecast.broker.lag import Lag
 
 
@@ -20,6 +17,7 @@ class Stats:
     __slots__ = (
         "_asked",
         "_per_s",
+        "ages",
         "bytes_out",
         "changed",
         "closed",
@@ -45,6 +43,7 @@ class Stats:
         self.rejected: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
+        self.ages: defaultdict[str, Histogram] = defaultdict(Histogram)
         self._asked = (self.started, (0, 0, 0))
         self._per_s = {"frames_out": 0.0, "messages_out": 0.0, "bytes_out": 0.0}
 
@@ -77,75 +76,83 @@ class Stats:
         }
 
 
-_HELP: Final = {
-    "lanecast_gateway_up": ("gauge", "1 while Redis answers."),
-    "lanecast_gateway_viewers": ("gauge", "Open viewer connections."),
-    "lanecast_gateway_watched_runs": ("gauge", "Runs that somebody watches here."),
-    "lanecast_gateway_subscriptions": ("gauge", "Viewers by run and tier."),
-    "lanecast_gateway_uptime_seconds": ("gauge", "Age of the process."),
-    "lanecast_gateway_frames_total": ("counter", "State frames written to viewers."),
-    "lanecast_gateway_images_total": ("counter", "Camera pictures written to viewers."),
-    "lanecast_gateway_messages_total": ("counter", "Lossless messages written to viewers."),
-    "lanecast_gateway_bytes_total": (
-        "counter",
-        "Bytes of state frames, camera pictures and lossless messages written to viewers.",
-    ),
-    "lanecast_gateway_ingested_total": ("counter", "Messages taken by HTTP, by kind."),
-    "lanecast_gateway_commands_total": ("counter", "Commands by what became of them."),
-    "lanecast_gateway_dropped_total": ("counter", "State frames and camera pictures not written, by cause."),
-    "lanecast_gateway_rejected_total": ("counter", "Requests and messages refused, by cause."),
-    "lanecast_gateway_closed_total": ("counter", "Viewer connections closed, by close code."),
-    "lanecast_gateway_tier_changes_total": ("counter", "Changes of tier by the policy, up and down."),
-    "lanecast_lag_entries": ("gauge", "Entries of a stream that a reader has still to read."),
-    "lanecast_lag_seconds": ("gauge", "How long the oldest of them has been waiting."),
-}
+_NODE: Final = ("node",)
+UP: Final = Family("lanecast_gateway_up", "gauge", "1 while Redis answers.", _NODE)
+VIEWERS: Final = Family("lanecast_gateway_viewers", "gauge", "Open viewer connections.", _NODE)
+RUNS: Final = Family("lanecast_gateway_watched_runs", "gauge", "Runs that somebody watches here.", _NODE)
+SUBSCRIPTIONS: Final = Family(
+    "lanecast_gateway_subscriptions", "gauge", "Viewers by run and tier.", ("node", "run", "tier")
+)
+UPTIME: Final = Family("lanecast_gateway_uptime_seconds", "gauge", "Age of the process.", _NODE)
+FRAMES: Final = Family("lanecast_gateway_frames_total", "counter", "State frames written to viewers.", _NODE)
+IMAGES: Final = Family("lanecast_gateway_images_total", "counter", "Camera pictures written to viewers.", _NODE)
+MESSAGES: Final = Family("lanecast_gateway_messages_total", "counter", "Lossless messages written to viewers.", _NODE)
+BYTES: Final = Family(
+    "lanecast_gateway_bytes_total", "counter",
+    "Bytes of state frames, camera pictures and lossless messages written to viewers.", _NODE,
+)  # fmt: skip
+INGESTED: Final = Family(
+    "lanecast_gateway_ingested_total", "counter", "Messages taken by HTTP, by kind.", ("node", "kind")
+)
+COMMANDS: Final = Family(
+    "lanecast_gateway_commands_total", "counter", "Commands by what became of them.", ("node", "outcome")
+)
+DROPPED: Final = Family(
+    "lanecast_gateway_dropped_total", "counter", "State frames and camera pictures not written, by cause.",
+    ("node", "cause"),
+)  # fmt: skip
+REJECTED: Final = Family(
+    "lanecast_gateway_rejected_total", "counter", "Requests and messages refused, by cause.", ("node", "cause")
+)
+CLOSED: Final = Family(
+    "lanecast_gateway_closed_total", "counter", "Viewer connections closed, by close code.", ("node", "code")
+)
+CHANGES: Final = Family(
+    "lanecast_gateway_tier_changes_total", "counter", "Changes of tier by the policy, up and down.", ("node", "to")
+)
+AGE: Final = Family(
+    "lanecast_gateway_frame_age_seconds", "histogram",
+    "Age of state frames, since they were published, when they are handed to viewers, by tier.", ("node", "tier"),
+)  # fmt: skip
+_READER: Final = ("run", "stream", "reader")
+LAG_ENTRIES: Final = Family(
+    "lanecast_lag_entries", "gauge", "Entries of a stream that a reader has still to read.", _READER
+)
+LAG_SECONDS: Final = Family("lanecast_lag_seconds", "gauge", "How long the oldest of them has been waiting.", _READER)
+FAMILIES: Final = (
+    UP, VIEWERS, RUNS, SUBSCRIPTIONS, UPTIME, FRAMES, IMAGES, MESSAGES, BYTES, INGESTED, COMMANDS, DROPPED, REJECTED,
+    CLOSED, CHANGES, AGE, LAG_ENTRIES, LAG_SECONDS,
+)  # fmt: skip
 
 
-def prometheus(
+def samples(
     stats: Stats, *, node: str, up: bool, viewers: int, runs: int, subscriptions: Iterable[tuple[str, str, int]],
     lags: Sequence[Lag] = (),
-) -> str:  # fmt: skip
-    """The text exposition format, version 0.0.4. `subscriptions` are (run, tier, viewers).
+) -> list[Sample]:  # fmt: skip
+    """All there is to tell. `subscriptions` are (run, tier, viewers).
 
     What counts in one process says its node: of several on one port, a scrape reaches any.
     """
+    own = {"node": node}
+    single = (
+        (UP, int(up)), (VIEWERS, viewers), (RUNS, runs), (UPTIME, round(time.monotonic() - stats.started, 3)),
+        (FRAMES, stats.frames_out), (IMAGES, stats.images_out), (MESSAGES, stats.messages_out),
+        (BYTES, stats.bytes_out),
+    )  # fmt: skip
+    counted = (
+        (INGESTED, stats.ingested), (COMMANDS, stats.commands), (DROPPED, stats.dropped), (REJECTED, stats.rejected),
+        (CLOSED, stats.closed), (CHANGES, stats.changed),
+    )  # fmt: skip
     readers = [({"run": row.run, "stream": row.stream, "reader": row.reader}, row) for row in lags]
-    samples: list[tuple[str, Mapping[str, str], float]] = [
-        ("lanecast_gateway_up", {}, int(up)),
-        ("lanecast_gateway_viewers", {}, viewers),
-        ("lanecast_gateway_watched_runs", {}, runs),
-        *(("lanecast_gateway_subscriptions", {"run": run, "tier": tier}, n) for run, tier, n in subscriptions),
-        ("lanecast_gateway_uptime_seconds", {}, round(time.monotonic() - stats.started, 3)),
-        ("lanecast_gateway_frames_total", {}, stats.frames_out),
-        ("lanecast_gateway_images_total", {}, stats.images_out),
-        ("lanecast_gateway_messages_total", {}, stats.messages_out),
-        ("lanecast_gateway_bytes_total", {}, stats.bytes_out),
-        *(("lanecast_gateway_ingested_total", {"kind": name}, n) for name, n in stats.ingested.items()),
-        *(("lanecast_gateway_commands_total", {"outcome": name}, n) for name, n in stats.commands.items()),
-        *(("lanecast_gateway_dropped_total", {"cause": name}, n) for name, n in stats.dropped.items()),
-        *(("lanecast_gateway_rejected_total", {"cause": name}, n) for name, n in stats.rejected.items()),
-        *(("lanecast_gateway_closed_total", {"code": name}, n) for name, n in stats.closed.items()),
-        *(("lanecast_gateway_tier_changes_total", {"to": name}, n) for name, n in stats.changed.items()),
-        *(("lanecast_lag_entries", labels, row.entries) for labels, row in readers),
-        *(("lanecast_lag_seconds", labels, round(row.age_s, 3)) for labels, row in readers),
+    return [
+        *(Sample(family, own, value) for family, value in single),
+        *(Sample(SUBSCRIPTIONS, {**own, "run": run, "tier": tier}, n) for run, tier, n in subscriptions),
+        *(
+            Sample(family, {**own, family.labels[1]: name}, n)
+            for family, counter in counted
+            for name, n in counter.items()
+        ),
+        *(Sample(AGE, {**own, "tier": tier}, ages) for tier, ages in sorted(stats.ages.items())),
+        *(Sample(LAG_ENTRIES, labels, row.entries) for labels, row in readers),
+        *(Sample(LAG_SECONDS, labels, round(row.age_s, 3)) for labels, row in readers),
     ]
-    lines: list[str] = []
-    last = ""
-    for name, labels, value in samples:
-        if name != last:
-            kind, text = _HELP[name]
-            lines += (f"# HELP {name} {text}", f"# TYPE {name} {kind}")
-            last = name
-        own = {"node": node} if name.startswith("lanecast_gateway_") else {}
-        lines.append(f"{name}{_labels({**own, **labels})} {value}")
-    return "\n".join(lines) + "\n"
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    if not labels:
-        return ""
-    pairs = (
-        f'{name}="{value.translate({92: chr(92) * 2, 34: chr(92) + chr(34), 10: chr(92) + "n"})}"'
-        for name, value in labels.items()
-    )
-    return "{" + ",".join(pairs) + "}"

@@ -11,7 +11,7 @@ import sys
 from typing import Final
 
 from lanecast.gateway import GatewaySettings
-from lanecast.ops import ports, probes
+from lanecast.ops import metrics_ports, ports, probes
 from lanecast.ops.problem import Problem
 from lanecast.ops.report import Report
 from lanecast.ops.supervise import Part, Supervisor, asked_to_stop
@@ -32,7 +32,7 @@ async def serve(settings: GatewaySettings, processes: int, report: Report) -> No
     port = settings.port or ports.free_port()
     if not ports.is_free(port, settings.host):
         raise Problem(f"port {port} is in use", "Choose another with --port, or end what listens there.")
-    parts = plan(settings, port, processes)
+    parts = metrics_ports.numbered(plan(settings, port, processes))
     supervisor = Supervisor(report.event, report.line)
     with asked_to_stop(supervisor, report.say) as asked:
         starting = asyncio.create_task(_start(supervisor, parts))

@@ -19,7 +19,7 @@ from typing import Final
 
 from lanecast.broker import keys
 from lanecast.broker.connect import address, check_server, connect, is_cluster
-from lanecast.ops import demos, embedded, ports, probes
+from lanecast.ops import demos, embedded, metrics_ports, ports, probes
 from lanecast.ops.folder import DEFAULT, Folder, State, write_state
 from lanecast.ops.problem import Problem
 from lanecast.ops.report import Report
@@ -171,7 +171,7 @@ async def _start(options: Options, server: Part | None, redis_url: str, supervis
         await client.aclose()
     if server is None:
         report.say(f"{version} at {address(client)}")
-    for part in plan(options, redis_url):
+    for part in metrics_ports.numbered(plan(options, redis_url)):
         await supervisor.start(part)
 
 

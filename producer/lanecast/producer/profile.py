@@ -112,8 +112,6 @@ class Profile:
         self._step_began_s: float | None = None
         self._away_s = 0.0  # in the present step
         self._paused_s = 0.0
-        self._first_time_s: float | None = None
-        self._last_time_s = 0.0
 
     def turn(self, asked_s: float, given_s: float) -> None:
         """The simulation asked for its next step, and was given it: what lies between was a pause."""
@@ -132,11 +130,8 @@ class Profile:
         """So much of the present step was spent on keeping the pace."""
         self._away_s += seconds
 
-    def frame(self, time_s: float, phases: dict[str, float]) -> None:
-        """A step was published: the simulation's time, and milliseconds of each phase."""
-        if self._first_time_s is None:
-            self._first_time_s = time_s
-        self._last_time_s = time_s
+    def phases(self, phases: dict[str, float]) -> None:
+        """A step was published that has measured milliseconds of these phases."""
         for name, ms in phases.items():
             self._phases.setdefault(name, Durations()).add(ms)
 
@@ -145,15 +140,15 @@ class Profile:
         """Whether there was a phase."""
         return bool(self._phases)
 
-    def report(self, run: str, now_s: float) -> Report:
-        """The figures so far."""
+    def report(self, run: str, now_s: float, simulated_s: float) -> Report:
+        """The figures so far; `simulated_s`: seconds that the simulation's own time went on."""
         whole_ms = self._step.total_ms or sum(phase.total_ms for phase in self._phases.values())
         parts = [_part(name, phase, whole_ms) for name, phase in self._phases.items()]
         return Report(
             run,
             self._step.count,
             0.0 if self._began_s is None else max(0.0, now_s - self._began_s - self._paused_s),
-            self._last_time_s - (self._first_time_s or 0.0),
+            simulated_s,
             _part("step", self._step, whole_ms) if self._step.count else None,
             sorted(parts, key=lambda part: part.share, reverse=True),
         )

@@ -42,6 +42,7 @@ class Publishing:
         self._lock = threading.Lock()
         self._step = 0
         self._time_s = 0.0
+        self._first_time_s = 0.0
         self._timed = False
         self._began_s = time.monotonic()
         self._frames = 0
@@ -81,7 +82,9 @@ class Publishing:
             return
         with self._lock:
             step, time_s = self._moment(step, time_s, 1)
-            phases, self._phases = self._phases, {}
+            phases = self._phases
+            if phases:
+                self._phases = {}
             data = payloads.frame(
                 step,
                 time_s,
@@ -91,9 +94,12 @@ class Publishing:
                 phases=phases,
                 thorough=not self._frames % THOROUGH_EVERY,
             )
+            if not self._frames:
+                self._first_time_s = time_s
             self._step, self._time_s = step, time_s
             self._frames += 1
-            self._profile.frame(time_s, phases)
+            if phases:
+                self._profile.phases(phases)
             self._publisher.put_frame(data, frozenset(layers), partial=partial)
         self._steering.frame_published()
 
@@ -236,7 +242,7 @@ class Publishing:
 
     def profile(self) -> Report:
         """How long steps and phases took so far: mean, p50, p99, share, real-time factor; `print` shows a table."""
-        return self._profile.report(self.id, time.perf_counter())
+        return self._profile.report(self.id, time.perf_counter(), self._time_s - self._first_time_s)
 
     @property
     def stats(self) -> Stats:

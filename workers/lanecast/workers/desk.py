@@ -423,6 +423,9 @@ class Desk:
             {"pub_ms": pub_ms, "in_ms": in_ms, "out_ms": now_ms}, made.parts, self.state.phases, life=self.state.lives,
         )  # fmt: skip
         commit.frame(made.tier, made.offset, data, pub_ms, key=made.prev is None)
+        if made.fresh:
+            self._stats.aged("redis", (in_ms - pub_ms) / 1000)
+            self._stats.aged("worker", (now_ms - pub_ms) / 1000)
         self._stats.add("frames")
         self._stats.add("frame_bytes", len(data))
 
@@ -443,6 +446,7 @@ class Desk:
 
     def _count(self, name: str, by: int = 1) -> None:
         self._counts[name] += by
+        self._stats.event(name, by)
         if name.startswith("failed:") or name.endswith(":internal"):
             self.failures += by
         if name.startswith("dropped:"):

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lanecast.broker import logs
 from lanecast.broker.connect import DEFAULT_URL
 from lanecast.broker.gateways import REAP_EVERY_S
+from lanecast.broker.metrics import LOOPBACK
 
 
 def _default_id() -> str:
@@ -34,7 +35,8 @@ class WorkerSettings(BaseSettings):
         significance: COLUMN or LAYER.COLUMN -> the change below which a value is not sent, for all runs.
         preset: limits of quality: `high-performance` or `high-capacity`. See docs/tuning.md.
         memory_mb: what this process may hold, MiB; 0 means what its container says.
-        worker_metrics_port: where `GET /metrics` is answered; 0 means nowhere.
+        metrics_port: where `GET /metrics` and `/healthz` are answered, without a token; 0 means nowhere.
+        metrics_host: address for it; anything but loopback should be reachable by operators only.
         image_threads: threads that make camera pictures; default: one less than cores, 1 to 4.
         image_bytes: what camera pictures that wait may take, all runs together.
         log_level: `debug`, `info`, `warning` or `error`.
@@ -53,7 +55,8 @@ class WorkerSettings(BaseSettings):
     significance: dict[str, Annotated[float, Field(ge=0)]] = {}
     preset: Literal["high-performance", "high-capacity"] = "high-performance"
     memory_mb: float = Field(default=0.0, ge=0)
-    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    metrics_host: str = LOOPBACK
     image_threads: int = Field(default_factory=lambda: max(1, min(4, len(os.sched_getaffinity(0)) - 1)), ge=1, le=64)
     image_bytes: int = Field(default=128 * 1024 * 1024, ge=1)
     log_level: logs.Level = "info"
@@ -66,6 +69,7 @@ class JobsSettings(BaseSettings):
         redis_url: where the runs are.
         jobs_redis_url: where the queue of jobs is; default: with the runs. On a Cluster it has to be another server.
         jobs_alive_s: how often the process says that it is alive.
+        metrics_port, metrics_host: as of a worker.
         log_level: `debug`, `info`, `warning` or `error`.
     """
 
@@ -74,4 +78,6 @@ class JobsSettings(BaseSettings):
     redis_url: str = Field(default=DEFAULT_URL, repr=False)
     jobs_redis_url: str | None = Field(default=None, repr=False)
     jobs_alive_s: float = Field(default=5.0, gt=0)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    metrics_host: str = LOOPBACK
     log_level: logs.Level = "info"

@@ -11,13 +11,15 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
-from lanecast.broker import keys, lease, runs, scripts, tasks
+from lanecast.broker import keys, lease, metrics, runs, scripts, tasks
 from lanecast.broker.errors import Fenced
+from lanecast.broker.exposition import Sample
 from lanecast.broker.gateways import Reaper
 from lanecast.workers import gauges
 from lanecast.workers.errors import Damaged, WentBack
@@ -66,8 +68,13 @@ class Worker:
     async def work(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then leave in good order."""
         self._log.info("worker_started")
-        port = self._settings.worker_metrics_port
-        server = await gauges.serve(lambda: gauges.prometheus(self.stats, self._process), port) if port else None
+        async with metrics.served(self._figures, self._settings.metrics_host, self._settings.metrics_port):
+            await self._work(stop)
+
+    async def _figures(self) -> Iterable[Sample]:
+        return gauges.samples(self.stats, self._process)
+
+    async def _work(self, stop: asyncio.Event) -> None:
         background = [
             asyncio.create_task(coroutine, name=name)
             for name, coroutine in (
@@ -83,8 +90,6 @@ class Worker:
             if task.get_name() != "renewals":
                 task.cancel()
         await self._leave()
-        if server is not None:
-            server.close()
         await tasks.cancel(stopped, *background)
         for task in done - {stopped}:
             task.result()  # a background task never ends by itself: say why it did

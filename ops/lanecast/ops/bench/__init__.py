@@ -19,6 +19,8 @@ BENCHES: Final = {
     "images": "what a worker makes of cameras in five tiers, and what that does to the lane critical",
     "fanout": "what a frame to many viewers costs, next to a C server and to peers (`make bench-peers`)",
     "failover": "how soon viewers of a killed gateway go on at another behind nginx, and whether they missed anything",
+    "stalled": "whether viewers who do not read delay the others, and how fresh what they get is when they read again",
+    "storm": "whether gateways bear thousands of viewers at once, rolling restarts, and more than they may hold",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""

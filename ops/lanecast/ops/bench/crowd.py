@@ -137,7 +137,7 @@ class Member(asyncio.Protocol):
             self._crowd.cuts += 1
         self._crowd.changed.set()
         if not self._crowd.ended and not self._retired:
-            delay_s = random.uniform(0, FIRST_S) if self._delay_s is None else self._delay_s
+            delay_s = random.uniform(0, self._crowd.first_s) if self._delay_s is None else self._delay_s
             asyncio.get_running_loop().call_later(delay_s, self._crowd.rejoin, self)
 
     def _answered(self) -> bool:
@@ -242,6 +242,7 @@ class Crowd:
         resumes: times that somebody came back; `unrecovered`: and was not told everything since.
         refused: handshakes that were answered otherwise, by status; `unadvised`: of those, without Retry-After.
         closed: connections that were closed, by code; `errors`: messages of type `error`, by code.
+        first_s: within what time after a cut viewers come back.
         changed: set whenever somebody's state may have changed.
     """
 
@@ -249,6 +250,7 @@ class Crowd:
         self.port = port
         self.run = run
         self.tier = tier
+        self.first_s = FIRST_S
         self.members: list[Member] = []
         self.ended = False
         self.changed = asyncio.Event()

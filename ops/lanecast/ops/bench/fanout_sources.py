@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import redis
 
-from lanecast.broker import keys, lease, messages, scripts
+from lanecast.broker import demand, keys, lease, messages, scripts
 from lanecast.broker.commit import Commit
 from lanecast.broker.offsets import START, Offset
 from lanecast.broker.runs import RunInfo
@@ -41,9 +41,14 @@ def stamped(size: int) -> bytes:
 
 
 class RunSource:
-    """A run whose owner commits frames to its output as a worker does: under a lease, with keyframes and deltas."""
+    """A run whose owner commits frames to its output as a worker does: under a lease, with keyframes and deltas.
+
+    Attributes:
+        on_demand: besides those that come at an even pace, keyframes are made when a gateway asks for one.
+    """
 
     def __init__(self, url: str, run: str, size: int) -> None:
+        self.on_demand = False
         self._client = redis.Redis.from_url(url)
         self._run = run
         self._info = RunInfo(run, "bench", title=run, state="running")
@@ -52,6 +57,7 @@ class RunSource:
         self._body = 16
         self._client.sadd(keys.RUNS, run)
         self._last = START
+        self._demands = b"-"
         commit = self._commit()
         self._lossless(commit, "run", {"info": self._info.to_dict()})
         commit.info(self._info.to_json())
@@ -62,13 +68,19 @@ class RunSource:
         """Commit the next frame."""
         self._step += 1
         commit = self._commit()
-        if self._step % KEY_EVERY == 1:
+        if self._step % KEY_EVERY == 1 or (self.on_demand and self._key_wanted()):
             self._prev = None
         offset = self._next()
         key = self._prev is None
         commit.frame(TIER, offset, self._frame(offset, self._prev), time.time() * 1000, key=key)
         self._make(commit)
         self._prev = offset
+
+    def _key_wanted(self) -> bool:
+        found: Any = self._client.xrange(keys.demand(self._run), self._demands)
+        if found:
+            self._demands = b"(" + found[-1][0]
+        return any(demand.from_fields(fields).key for _, fields in found)
 
     def say(self, text: str) -> None:
         """Commit a status, which every viewer is to get once."""

@@ -21,7 +21,7 @@ from lanecast.ops.bench.crowd import PREFIX
 from lanecast.ops.bench.fanout_sources import RunSource
 from lanecast.ops.problem import Problem
 
-START_S: Final = 20.0
+START_S: Final = 40.0
 STOP_S: Final = 5.0
 
 

@@ -75,7 +75,8 @@ class Cast(gymnasium.Wrapper[Any, Any, Any, Any]):  # type: ignore[misc]  # it h
             url: of Redis or Valkey; default: as for `Run`.
             rate: steps a second of wall time at the beginning; 0: as fast as it goes. Viewers may change it.
             names: of the observation's numbers, or of its columns.
-            layers: `layers(env, observation)`, what an observation does not show: name -> layer, as for `Run.frame`.
+            layers: `layers(env, observation)`, what an observation does not show: name -> layer, as for `Run.frame`;
+                the observation's numbers then are not drawn as bars.
             step_s: simulation seconds of one step; default: by the environment's `render_fps`, else 1.
             pictures_per_s: rendered at most so often; 0: never.
             more: of `Run`: `kind` (default `rl`), `metadata`, `params`, `producer`, …
@@ -177,7 +178,7 @@ class Cast(gymnasium.Wrapper[Any, Any, Any, Any]):  # type: ignore[misc]  # it h
     def _show(self, observation: Any, info: Mapping[str, Any], *, now_s: float) -> None:
         time_s = self._steps * self._step_s
         frame, report = self._frames.due(now_s), self._reports.due(now_s)
-        seen = see(observation, self._names) if frame or report else Seen()
+        seen = see(observation, self._names, bars=self._layers is None) if frame or report else Seen()
         if frame:
             layers = dict(seen.layers)
             if self._layers is not None:

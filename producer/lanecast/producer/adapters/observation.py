@@ -2,7 +2,7 @@
 
 | observation | becomes |
 |---|---|
-| one number, or n of them | layer of n entities in a row: `x` the index, `y` and `value` the number |
+| one number, or n of them | layer of n entities, drawn as bars: `x` the index, `length` the height, `value` itself |
 | a table of n x k numbers | layer of n entities with k columns, called as `names` says |
 | (height, width[, 3]) of uint8 | a picture |
 | a map or a tuple of observations | one of these for each part |
@@ -22,20 +22,22 @@ MOST_METRICS: Final = 32
 """Numbers of one observation that are published as metrics, too."""
 MOST_COLUMNS: Final = 60
 MOST_ROWS: Final = 10_000
+THINNEST: Final = 0.01
 
 
 @dataclass(slots=True)
 class Seen:
     """One observation, or what its parts have come to."""
 
+    bars: bool = True
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-def see(observation: Any, names: Sequence[str] = (), called: str = "observation") -> Seen:
-    """Take an observation apart; what is none of the above is left out."""
-    seen = Seen()
+def see(observation: Any, names: Sequence[str] = (), called: str = "observation", *, bars: bool = True) -> Seen:
+    """Take an observation apart; what is none of the above is left out. Without `bars` numbers have no place."""
+    seen = Seen(bars)
     _see(observation, list(names), called, seen)
     return seen
 
@@ -79,7 +81,15 @@ def _row(values: Any, names: list[str], called: str, seen: Seen) -> None:
     index = np.arange(len(values))
     all_named = len(names) == len(values)
     ids: Any = names if all_named else index.astype(np.uint32)
-    seen.layers[called] = {"id": ids, "x": index.astype(np.float32), "y": values, "value": values}
+    seen.layers[called] = {"id": ids, "value": values}
+    if seen.bars:  # each a rectangle that stands on the axis, or hangs from it
+        seen.layers[called] |= {
+            "x": index.astype(np.float32),
+            "y": values / 2,
+            "angle": np.full(len(values), 90.0, np.float32),
+            "length": np.maximum(np.abs(values), THINNEST),
+            "width": np.full(len(values), 0.8, np.float32),
+        }
     if len(values) <= MOST_METRICS:
         labels = names if all_named else [str(i) for i in index]
         seen.metrics |= {f"{called}.{label}"[:64]: float(value) for label, value in zip(labels, values, strict=True)}

@@ -112,5 +112,5 @@ class TrainingCallback:
             "y": np.asarray([total for _, total in self._returns], np.float32),
             "path": np.zeros(len(numbers), np.uint8),
         }
-        self.run.frame({"returns": curve}, step=self._steps, time_s=float(self._steps))
+        self.run.frame({"returns": curve}, step=self._steps)  # its time is wall time: a training has no other
         self.run.metrics(figures, step=self._steps)

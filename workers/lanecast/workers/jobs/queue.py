@@ -23,10 +23,11 @@ from arq.constants import abort_jobs_ss
 from arq.cron import cron
 from arq.worker import Worker, func
 
-from lanecast.broker import keys, logs
+from lanecast.broker import keys, logs, metrics
 from lanecast.broker.connect import TRANSIENT, connect, is_cluster
 from lanecast.broker.errors import InvalidMessage, Unavailable
-from lanecast.workers.jobs import capacity, ledger, reap, trim  # noqa: F401 - they register themselves
+from lanecast.broker.exposition import Sample
+from lanecast.workers.jobs import capacity, figures, ledger, reap, trim  # noqa: F401 - they register themselves
 from lanecast.workers.jobs.registry import JOBS, Context, Job
 from lanecast.workers.settings import JobsSettings
 
@@ -128,6 +129,11 @@ class Workman:
         self._settings = settings
         self._url = queue_url(settings)
         self._client = connect(settings.redis_url)
+        self._tally = figures.Tally()
+
+    async def figures(self) -> list[Sample]:
+        """What there is to tell Prometheus."""
+        return await figures.of(self._tally, self._client, JOBS)
 
     async def work(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; jobs that run are then cancelled, and begin again where the next process works."""
@@ -194,6 +200,7 @@ class Workman:
                 await ledger.write(queue, entry)
 
         await ledger.write(queue, entry)
+        began_s = time.monotonic()
         try:
             entry.result = await job.work(Context(self._client, job.with_args(args), progress))
             entry.state = "done"
@@ -206,6 +213,7 @@ class Workman:
             raise
         finally:
             entry.at_ms = time.time() * 1000
+            self._tally.ended(job.name, entry.state, time.monotonic() - began_s)
             with contextlib.suppress(*TRANSIENT):
                 await ledger.write(queue, entry)
         return entry.result
@@ -229,5 +237,6 @@ async def _serve(settings: JobsSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     workman = Workman(settings)
     log.info("jobs_started", jobs=sorted(JOBS))
-    await workman.work(stop)
+    async with metrics.served(workman.figures, settings.metrics_host, settings.metrics_port):
+        await workman.work(stop)
     log.info("jobs_stopped")
