@@ -37,11 +37,12 @@ def play(steps: list[Block], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*APART, sys.executable, "-W", "error", str(PLAY), str(ROOT), str(folder)],
         input=json.dumps([step.to_dict() for step in steps]), env=os.environ | {"TMPDIR": str(folder)},
-        capture_output=True, text=True, timeout=110, check=False,
+        capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
 
 
 @pytest.mark.integration
+@pytest.mark.timeout(300)  # a page starts a dozen processes, one after the other
 @pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize("page", RUNNABLE)
 def test_what_a_page_tells_to_do_does_what_it_says(page: str, tmp_path: Path) -> None:
