@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kiutils.board import Board as KicadBoard
 
 DEMO = "usr/share/kicad/demos/complex_hierarchy/complex_hierarchy.kicad_pcb"
 INSTALLED = Path("/") / DEMO
 CACHE = Path(__file__).parent.parent / "build" / "kicad"
 CLEARANCE = 0.3
+TOKEN = re.compile(r'[()]|"(?:[^"\\]|\\.)*"|[^\s()"]+')
+
+Node = list[Any]
+"""`(name value … (name …) …)` of a KiCad file: strings and nodes, the name first."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +76,26 @@ def read_board(path: Path) -> Board:
     Raises:
         ValueError: it has no components or no outline of lines.
     """
-    board = KicadBoard.from_file(str(path))
+    board = _parse(path.read_text("utf-8"))
     refs, modules, centres, sizes, angles = [], [], [], [], []
     pads: list[tuple[int, float, float, str]] = []
-    for index, footprint in enumerate(board.footprints):
-        texts = {item.type: item.text for item in footprint.graphicItems if hasattr(item, "type")}
-        refs.append(_unique(texts.get("reference") or footprint.properties.get("Reference", f"U{index}"), refs))
-        modules.append(footprint.properties.get("Sheetname") or "root")
+    for index, footprint in enumerate([*_all(board, "footprint"), *_all(board, "module")]):
+        properties = {node[1]: node[2] for node in _all(footprint, "property") if len(node) > 2}
+        texts = {node[1]: node[2] for node in _all(footprint, "fp_text")}
+        refs.append(_unique(texts.get("reference") or properties.get("Reference", f"U{index}"), refs))
+        modules.append(properties.get("Sheetname") or "root")
         low, high = _courtyard(footprint)
         middle = (low + high) / 2
-        angle = float(footprint.position.angle or 0.0)
-        centres.append(np.array([footprint.position.X, -footprint.position.Y]) + rotated(middle[None], [angle])[0])
+        x, y, *turned = _numbers(footprint, "at")
+        angle = turned[0] if turned else 0.0
+        centres.append(np.array([x, -y]) + rotated(middle[None], [angle])[0])
         sizes.append(high - low)
         angles.append(angle % 360)
-        pads += [
-            (index, pad.position.X - middle[0], -pad.position.Y - middle[1], pad.net.name)
-            for pad in footprint.pads
-            if pad.net is not None and pad.net.name
-        ]
+        for pad in _all(footprint, "pad"):
+            net = next(_all(pad, "net"), [])[-1:]
+            if net and net[0]:
+                x, y, *_ = _numbers(pad, "at")
+                pads.append((index, x - middle[0], -y - middle[1], net[0]))
     outline = _outline(board)
     if not refs or len(outline) < 3:
         raise ValueError(f"{path}: {len(refs)} components, an outline of {len(outline)} corners: nothing to place")
@@ -113,32 +120,68 @@ def rotated(points: np.ndarray, degrees: np.ndarray | list[float]) -> np.ndarray
     return np.stack([points[:, 0] * cos - points[:, 1] * sin, points[:, 0] * sin + points[:, 1] * cos], axis=1)
 
 
-def _courtyard(footprint: Any) -> tuple[np.ndarray, np.ndarray]:
+def _parse(text: str) -> Node:
+    """A KiCad file as nested lists.
+
+    Raises:
+        ValueError: its brackets do not match.
+    """
+    top: Node = []
+    stack = [top]
+    for word in TOKEN.findall(text):
+        if word == "(":
+            node: Node = []
+            stack[-1].append(node)
+            stack.append(node)
+        elif word == ")" and len(stack) > 1:
+            stack.pop()
+        else:
+            stack[-1].append(re.sub(r"\\\\(.)", r"\\1", word[1:-1]) if word.startswith('"') else word)
+    if len(stack) != 1 or len(top) != 1:
+        raise ValueError("not a KiCad file: its brackets do not match")
+    return top[0]
+
+
+def _all(node: Node, name: str) -> Iterator[Node]:
+    return (part for part in node if isinstance(part, list) and part and part[0] == name)
+
+
+def _numbers(node: Node, name: str) -> list[float]:
+    """What `(name 1 2 …)` in a node says; nothing if there is none. Flags such as `unlocked` are left out."""
+    found = next(_all(node, name), [])
+    return [float(word) for word in found[1:] if isinstance(word, str) and re.fullmatch(r"[-+.\deE]+", word)]
+
+
+def _is_on(node: Node, layer: str) -> bool:
+    return any(layer in name for part in _all(node, "layer") for name in part[1:])
+
+
+def _courtyard(footprint: Node) -> tuple[np.ndarray, np.ndarray]:
     """Corners of the smallest rectangle around courtyard and pads, y up."""
     points: list[tuple[float, float]] = []
-    for item in footprint.graphicItems:
-        if "CrtYd" in (getattr(item, "layer", None) or ""):
-            if hasattr(item, "center"):
-                reach = math.dist((item.center.X, item.center.Y), (item.end.X, item.end.Y))
-                points += [
-                    (item.center.X - reach, item.center.Y - reach),
-                    (item.center.X + reach, item.center.Y + reach),
-                ]
-            else:
-                points += [(end.X, end.Y) for end in (getattr(item, "start", None), getattr(item, "end", None)) if end]
-    for pad in footprint.pads:
-        half = max(pad.size.X, pad.size.Y) / 2
-        points += [(pad.position.X - half, pad.position.Y - half), (pad.position.X + half, pad.position.Y + half)]
+    for item in footprint:
+        if not (isinstance(item, list) and item[0].startswith("fp_") and _is_on(item, "CrtYd")):
+            continue
+        if centre := _numbers(item, "center"):
+            reach = math.dist(centre, _numbers(item, "end"))
+            points += [(centre[0] - reach, centre[1] - reach), (centre[0] + reach, centre[1] + reach)]
+        else:
+            points += [(end[0], end[1]) for end in (_numbers(item, "start"), _numbers(item, "end")) if end]
+    for pad in _all(footprint, "pad"):
+        half = max(_numbers(pad, "size")) / 2
+        x, y, *_ = _numbers(pad, "at")
+        points += [(x - half, y - half), (x + half, y + half)]
     array = np.array(points or [(-1.0, -1.0), (1.0, 1.0)]) * (1, -1)
     return array.min(axis=0) - CLEARANCE / 2, array.max(axis=0) + CLEARANCE / 2
 
 
-def _outline(board: KicadBoard) -> np.ndarray:
+def _outline(board: Node) -> np.ndarray:
     """The corners of the lines on Edge.Cuts, one after the other."""
     lines = [
-        ((item.start.X, -item.start.Y), (item.end.X, -item.end.Y))
-        for item in board.graphicItems
-        if getattr(item, "layer", "") == "Edge.Cuts" and hasattr(item, "start") and hasattr(item, "end")
+        ((start[0], -start[1]), (end[0], -end[1]))
+        for item in board
+        if isinstance(item, list) and item[0] in ("gr_line", "gr_arc", "gr_rect") and _is_on(item, "Edge.Cuts")
+        if (start := _numbers(item, "start")) and (end := _numbers(item, "end"))
     ]
     if not lines:
         return np.empty((0, 2))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("kiutils")
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "examples"))
 kicad: Any = importlib.import_module("kicad_board")
