@@ -136,7 +136,7 @@ def _parse(text: str) -> Node:
         elif word == ")" and len(stack) > 1:
             stack.pop()
         else:
-            stack[-1].append(re.sub(r"\\\\(.)", r"\\1", word[1:-1]) if word.startswith('"') else word)
+            stack[-1].append(re.sub(r"\\(.)", r"\1", word[1:-1]) if word.startswith('"') else word)
     if len(stack) != 1 or len(top) != 1:
         raise ValueError("not a KiCad file: its brackets do not match")
     return top[0]
