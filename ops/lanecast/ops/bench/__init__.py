@@ -11,12 +11,14 @@ from typing import Final
 BENCHES: Final = {
     "append": "small messages a second through the fenced append",
     "publish": "what publishing costs the simulation's thread",
+    "producer": "what streaming costs a simulation of 80 ms steps, also while its server fails, next to other ways",
     "throttle": "whether a viewer whose link narrows is given what fits through it",
     "fuzz": "whether generated frames, valid and broken, harm a gateway",
     "worker": "entity updates a second that one core of a worker takes, with five tiers in demand",
     "bytes": "what real traffic takes in each tier, against JSON rows, and how exact it is",
     "images": "what a worker makes of cameras in five tiers, and what that does to the lane critical",
     "fanout": "what a frame to many viewers costs, next to a C server and to peers (`make bench-peers`)",
+    "failover": "how soon viewers of a killed gateway go on at another behind nginx, and whether they missed anything",
     "lanes": "whether a flood on the lane low delays the lane critical",
 }
 """Name of the module -> what it measures."""

@@ -51,10 +51,9 @@ class RunSource:
         self._prev: Offset | None = None
         self._body = 16
         self._client.sadd(keys.RUNS, run)
+        self._last = START
         commit = self._commit()
-        offset = self._next()
-        body = {"info": self._info.to_dict()}
-        commit.lossless(offset, "run", messages.lossless("run", run, self._info.epoch, offset, START, body))
+        self._lossless(commit, "run", {"info": self._info.to_dict()})
         commit.info(self._info.to_json())
         self._make(commit)
         self._body = max(16, size - len(self._frame(self._next(), Offset(9, 999_999))) + 16)
@@ -70,6 +69,19 @@ class RunSource:
         commit.frame(TIER, offset, self._frame(offset, self._prev), time.time() * 1000, key=key)
         self._make(commit)
         self._prev = offset
+
+    def say(self, text: str) -> None:
+        """Commit a status, which every viewer is to get once."""
+        commit = self._commit()
+        body = {"level": "info", "text": text, "time_s": self._step / 30, "at_ms": time.time() * 1000}
+        self._lossless(commit, "status", body)
+        self._make(commit)
+
+    def _lossless(self, commit: Commit, kind: str, body: dict[str, Any]) -> None:
+        offset = self._next()
+        data = messages.lossless(kind, self._run, self._info.epoch, offset, self._last, body)
+        commit.lossless(offset, kind, data)
+        self._last = offset
 
     def _frame(self, offset: Offset, prev: Offset | None) -> bytes:
         data = stamped(self._body)

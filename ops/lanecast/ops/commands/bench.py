@@ -27,7 +27,9 @@ def add(app: typer.Typer) -> None:
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     quick: Annotated[bool, typer.Option("--quick", help="End within a minute; figures vary more.")] = False,
-    viewers: Annotated[int | None, typer.Option(min=1, metavar="N", help="fanout: connections to each server.")] = None,
+    viewers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="fanout, failover, stalled, storm: connections.")
+    ] = None,
     rate: Annotated[float | None, typer.Option(min=0.1, metavar="HZ", help="fanout: frames a second.")] = None,
     size: Annotated[int | None, typer.Option(min=64, metavar="BYTES", help="fanout: of a frame.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="fanout: of one round.")] = None,
