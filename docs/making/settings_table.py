@@ -33,6 +33,15 @@ OUTSIDE: Final = {
     "LANECAST_TEST_REDIS_URL": "the server that the tests use; it is emptied",
     "LANECAST_PROOF_KILLS": "how often the longest tests kill a worker",
     "LANECAST_REDIS_PASSWORD": "the password of Redis in `compose.yaml`",
+    "LANECAST_TEST_TAG": "tag of an image `lanecast` that the test of the containers takes instead of building one",
+    "LANECAST_TAG": "tag of the images in `compose.yaml` and `ops/docker/build`",
+    "LANECAST_BIND": "address that nginx and HAProxy listen on in `compose.yaml`",
+    "LANECAST_NGINX_IMAGE": "image of nginx in `compose.yaml`",
+    "LANECAST_HAPROXY_PORT": "port of HAProxy in `compose.yaml`",
+    "LANECAST_PROMETHEUS_PORT": "port of Prometheus in `compose.yaml`",
+    "LANECAST_GRAFANA_PORT": "port of Grafana in `compose.yaml`",
+    "LANECAST_GRAFANA_PASSWORD": "password of Grafana in `compose.yaml`",
+    "LANECAST_REDIS_MAXMEMORY": "memory limit of Redis in `compose.yaml`; 0: none",
 }
 """Variables that no class of settings reads: those of tests and containers."""
 
