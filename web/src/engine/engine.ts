@@ -20,18 +20,17 @@ import { Minimap } from './minimap';
 import { RunView } from './runView';
 import { LayerFilter } from './layerFilter';
 import { stageFor } from './runKinds';
-import { loadScene } from './sceneLoader';
-import { buildSceneMesh } from './sceneMesh';
+import { SceneFeed } from './sceneFeed';
 import { Session, type SessionEvent } from './session';
 import { GatewaySocket } from './socket';
 import { Stage } from './stage';
+import { tellStage } from './stageMessages';
 import { Surfaces } from './surfaces';
 import { layerSummary, summarise } from './summary';
 import { loadKernels } from './workspace';
 
 const SUMMARY_EVERY_MS = 100;
 const REPORT_EVERY_MS = 2000;
-const SCENE_RETRY_MS = 3000;
 const TWO_REFRESHES_MS = 34;
 const HIDDEN_AFTER_MS = 500;
 const TABLE_EVERY_MS = 500;
@@ -71,8 +70,12 @@ export class Engine {
   private socket: GatewaySocket | null = null;
   private apiUrl = '';
   private token: string | null = null;
-  private sceneVersion: string | null = null;
-  private sceneAbort = new AbortController();
+  private readonly scene = new SceneFeed({
+    source: () => ({ apiUrl: this.apiUrl, token: this.token }),
+    show: (mesh, status) => this.stage.setScene(mesh, status),
+    status: (status) => (this.stage.sceneStatus = status),
+    log: (text) => this.log('warning', text),
+  });
   /** Since when the newest frame has waited to be drawn. */
   private waitingSinceMs: number | null = null;
   private lastLoopMs = 0;
@@ -130,39 +133,6 @@ export class Engine {
       case 'command':
         this.command(message);
         break;
-      case 'resize':
-        stage.resize(message.width, message.height, message.ratio);
-        break;
-      case 'theme':
-        stage.setTheme(message.theme);
-        break;
-      case 'pan':
-        stage.pan(message.dx, message.dy);
-        break;
-      case 'zoom':
-        stage.zoom(message, message.factor);
-        break;
-      case 'fit':
-        stage.fit();
-        break;
-      case 'click':
-        stage.click(message, nowMs);
-        break;
-      case 'select':
-        stage.select(message.layer === null ? null : { layer: message.layer, id: message.id });
-        break;
-      case 'step-selection':
-        stage.stepSelection(message.by);
-        break;
-      case 'follow':
-        stage.setFollow(message.on);
-        break;
-      case 'vectors':
-        stage.setVectors(message.on);
-        break;
-      case 'colour':
-        stage.setColour(message.by, nowMs);
-        break;
       case 'surface':
         this.surfaces.arrived(message.tier, message.serial, message.canvas);
         break;
@@ -183,9 +153,6 @@ export class Engine {
       case 'look':
         if (this.lookBack.go(message.to)) this.look();
         break;
-      case 'trails':
-        stage.setTrails(message.on);
-        break;
       case 'layer-visible':
         this.noteLayer(message.layer);
         stage.setVisible(message.layer, message.visible);
@@ -201,6 +168,8 @@ export class Engine {
         this.post({ type: 'found', query, matches });
         break;
       }
+      default:
+        tellStage(stage, message, nowMs);
     }
     this.act();
   }
@@ -231,8 +200,7 @@ export class Engine {
     if (run !== this.run) {
       this.run = run;
       this.inbox.clear();
-      this.sceneAbort.abort();
-      this.sceneVersion = null;
+      this.scene.forget();
       this.view = new RunView();
       this.stage.adopt(this.view.chain.layers, this.view.playout);
       this.chooser.reset();
@@ -316,7 +284,7 @@ export class Engine {
         if (arrival === 'gap') {
           this.log('warning', 'Resumed with a gap: messages from the time away may be missing.');
         }
-        this.scene(message.info.scene ?? null);
+        this.scene.follow(this.run, message.info.scene ?? null);
         break;
       }
       case 'link':
@@ -405,7 +373,7 @@ export class Engine {
       case 'run':
         view.info = message.info;
         this.post({ type: 'info', info: message.info });
-        this.scene(message.info.scene ?? null);
+        this.scene.follow(this.run, message.info.scene ?? null);
         break;
       case 'status':
         this.log(message.level, message.text, message.time_s ?? null, message.at_ms ?? null, 'run');
@@ -468,38 +436,6 @@ export class Engine {
     if (this.table === null) return;
     const window = tableWindow(this.shown.layers, this.table, this.view.info?.layers);
     this.post({ type: 'table', window });
-  }
-
-  /** Fetches the scene when its version is new. */
-  private scene(version: string | null): void {
-    const { run } = this;
-    if (run === null || version === this.sceneVersion) return;
-    this.sceneVersion = version;
-    this.sceneAbort.abort();
-    this.sceneAbort = new AbortController();
-    if (version === null) {
-      this.stage.setScene(null, { state: 'none' });
-      return;
-    }
-    this.stage.sceneStatus = { state: 'loading' };
-    void this.fetchScene(run, version, this.sceneAbort.signal);
-  }
-
-  private async fetchScene(run: string, version: string, signal: AbortSignal): Promise<void> {
-    try {
-      const payload = await loadScene(this.apiUrl, run, version, this.token, signal);
-      if (signal.aborted) return;
-      const mesh = buildSceneMesh(payload);
-      this.stage.setScene(mesh, { state: 'ready', lines: mesh.lineIds.length });
-    } catch (error) {
-      if (signal.aborted) return;
-      const cause = error instanceof Error ? error.message : String(error);
-      this.stage.sceneStatus = { state: 'failed', cause };
-      this.log('warning', `The map could not be loaded: ${cause}. Trying again.`);
-      setTimeout(() => {
-        if (!signal.aborted) void this.fetchScene(run, version, signal);
-      }, SCENE_RETRY_MS);
-    }
   }
 
   private paint(): void {
