@@ -55,6 +55,11 @@ fmt: setup ## format everything
 bench-web: setup web ## measure the dashboard in Chromium: make bench-web ARGS=--quick
 	@cd web && npm run --silent bench -- $(ARGS)
 
+.PHONY: docs
+docs: setup ## the documentation as a site: build/site/index.html
+	@PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	$(call say,The documentation is in $(BUILD)/site/index.html)
+
 .PHONY: image
 image: setup web ## the container image lanecast:dev, which compose.yaml runs
 	@ops/docker/build

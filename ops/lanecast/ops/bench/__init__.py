@@ -11,6 +11,7 @@ from typing import Final
 BENCHES: Final = {
     "append": "small messages a second through the fenced append",
     "publish": "what publishing costs the simulation's thread",
+    "producer": "what streaming costs a simulation of 80 ms steps, also while its server fails, next to other ways",
     "throttle": "whether a viewer whose link narrows is given what fits through it",
     "fuzz": "whether generated frames, valid and broken, harm a gateway",
     "worker": "entity updates a second that one core of a worker takes, with five tiers in demand",
