@@ -350,8 +350,9 @@ class Hub:
         for feed in sources:
             if isinstance(feed, RunFeed):
                 await self.verify(feed)
-                for tier in feed.tiers.values():
-                    self.reopen(tier)
+                for tier in list(feed.tiers.values()):
+                    if not (tier.opened and await snapshot.goes_on(self.client, feed.run, tier.tier, tier.cursor)):
+                        self.reopen(tier)
                 self.pictures.reopen(feed.run)
 
     def _back_online(self) -> None:
