@@ -53,7 +53,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.open.done():
             self.open.set_result(0)
-        self.closed.set_result(self._reason)
+        if not self.closed.done():
+            self.closed.set_result(self._reason)
 
     def data_received(self, data: bytes) -> None:
         self._rest += data

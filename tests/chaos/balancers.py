@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.chaos.stage import quiet_port
 from tests.support.engines import wait_until
-from tests.support.servers import free_port
 
 NGINX = """
 daemon off;
@@ -81,7 +81,7 @@ def why_not(name: str) -> str | None:
 @contextlib.contextmanager
 def balancing(name: str, folder: Path, ports: Sequence[int]) -> Iterator[Balancer]:
     """`nginx` or `haproxy` before gateways on these ports."""
-    port, config = free_port(), folder / f"{name}.conf"
+    port, config = quiet_port(), folder / f"{name}.conf"
     if name == "nginx":
         servers = " ".join(f"server 127.0.0.1:{each} max_fails=1 fail_timeout=1s;" for each in ports)
         text, words, reload = NGINX, ["-c", str(config), "-e", str(folder / "nginx.err")], signal.SIGHUP

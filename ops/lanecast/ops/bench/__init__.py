@@ -18,5 +18,12 @@ BENCHES: Final = {
     "images": "what a worker makes of cameras in five tiers, and what that does to the lane critical",
     "fanout": "what a frame to many viewers costs, next to a C server and to peers (`make bench-peers`)",
     "lanes": "whether a flood on the lane low delays the lane critical",
+    "latency": "how long a frame takes, hop by hop, with 1,000 viewers",
+    "throughput": "deliveries a second of one gateway, through worker and Redis",
+    "capacity": "how many viewers one gateway holds",
+    "sustained": "1,000 viewers at 30 Hz for ten minutes: lateness, losses, memory",
+    "adaptive": "how soon the policy answers a simulation that grows a hundredfold, and lets go again",
+    "scaling": "what a delivery costs on 1, 2 and 4 gateways",
+    "all": "all of these, one after another",
 }
 """Name of the module -> what it measures."""
