@@ -56,7 +56,8 @@ frontend viewers
   default_backend gateways
 backend gateways
   balance leastconn
-  option httpchk GET /readyz
+  option httpchk
+  http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host 127.0.0.1
   default-server check inter 250ms fall 1 rise 1 on-marked-down shutdown-sessions
   {servers}
 """

@@ -320,7 +320,7 @@ class Stage:
             "lines of log that report an unexpected error": self._unexpected(),
         }
         verdict.problems += [f"{what}: {n}" for what, n in must.items() if n]
-        verdict.problems += [why for one in found for why in one.why_back[:1]][:3]
+        verdict.problems += [why for one in found for why in one.why[:1]][:3]
         if anew and not restarts:
             verdict.problems.append("nobody was told that the streams begin anew")
         grown = {name: memory[name] - before for name, before in self._before.items() if name in memory}

@@ -61,8 +61,8 @@ class Findings:
     back: int = 0
     anew: int = 0
     frames: int = 0
-    why_back: list[str] = field(default_factory=list)
-    """The first few of them in words."""
+    why: list[str] = field(default_factory=list)
+    """The first few of what was wrong, in words."""
     notices: Counter[str] = field(default_factory=Counter)
 
 
@@ -123,6 +123,7 @@ class Watcher:
         if not head.recovered:
             self.found.anew += bool(self.place)
             self._unsure = True
+            self._state = (None, 0, 0, 0.0)  # "what was known of the run is void"
         elif self.place and self.place["epoch"] == head.epoch and self.place["offset"] != head.offset:
             self.found.unchained += 1
         self._offset = head.offset
@@ -140,7 +141,10 @@ class Watcher:
         elif n <= last:
             self.found.duplicates += not self._unsure
         else:
-            self.found.lost += 0 if self._unsure else n - last - 1
+            hole = 0 if self._unsure else n - last - 1
+            self.found.lost += hole
+            if hole:
+                self._note(f"{text} after {last}, told that it begins anew {self.found.anew} times")
         self.said[which] = max(n, last or 0)
         self._unsure = self._unsure and last is not None and n <= last
 
@@ -163,7 +167,9 @@ class Watcher:
             return
         self._redrawn_at = None
         if (same and (head.step < step or head.time_s < time_s)) or (epoch == head.epoch and head.life < life):
-            self._back(f"{head.tier} {head.offset}: {(head.epoch, head.life, head.step, head.time_s)} after {self._state}")
+            self._back(
+                f"{head.tier} {head.offset}: {(head.epoch, head.life, head.step, head.time_s)} after {self._state}"
+            )
         self._state = (head.epoch, head.life, head.step, head.time_s)
         if self._frame_at is not None:
             self.longest_gap_s = max(self.longest_gap_s, now_s - self._frame_at)
@@ -174,8 +180,11 @@ class Watcher:
 
     def _back(self, why: str) -> None:
         self.found.back += 1
-        if len(self.found.why_back) < REASONS:
-            self.found.why_back.append(why)
+        self._note(why)
+
+    def _note(self, why: str) -> None:
+        if len(self.found.why) < REASONS:
+            self.found.why.append(why)
 
     def _shows_its_step(self, frame: dict[str, Any]) -> bool:
         view = self._view
