@@ -26,7 +26,10 @@ def measure(quick: bool, entities: int = LARGE) -> Result:
     """Three phases: before, during, after; a row each."""
     surge_s = 12.0 if quick else 30.0
     after_s = 20.0 if quick else CALM_S
-    with whole(entities=SMALL, phases=(f"{entities}:{surge_s}",)) as system, Probe(system.ports[0], RUN, "auto") as probe:
+    with (
+        whole(entities=SMALL, phases=(f"{entities}:{surge_s}",)) as system,
+        Probe(system.ports[0], RUN, "auto") as probe,
+    ):
         began_ms = _await(probe, lambda frame: _size(frame) > SMALL, 40.0)
         ended_ms = _await(probe, lambda frame: frame.at_ms > began_ms and 0 < _size(frame) <= SMALL, surge_s + 30)
         deadline = time.monotonic() + after_s

@@ -58,7 +58,9 @@ def measure(quick: bool, viewers: int | None = None, rate: float = 5.0, seconds:
         row["ended_by"] = limit if row is rows[-1] else ""
     return Result(
         [
-            at_least(f"viewers of one gateway at {rate:g} Hz with p99 below {LATE_MS:g} ms", held_by, wanted, "viewers"),
+            at_least(
+                f"viewers of one gateway at {rate:g} Hz with p99 below {LATE_MS:g} ms", held_by, wanted, "viewers"
+            ),
             at_most("memory of a viewer, at most viewers", rows[-1]["bytes_per_viewer"], VIEWER_BYTES, "bytes"),
         ],
         rows,

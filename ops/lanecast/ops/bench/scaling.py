@@ -28,7 +28,10 @@ def measure(quick: bool, viewers: int = 1000, rate: float = 30.0, seconds: float
         rows.append(
             {
                 "gateways": count,
-                **{name: found[name] for name in ("viewers", "deliveries_per_s", "delivered", "p50_ms", "p99_ms")},
+                **{
+                    name: found[name]
+                    for name in ("viewers", "fps", "deliveries_per_s", "delivered", "p50_ms", "p99_ms")
+                },
                 "cpu_us_per_delivery": round(gateways_s / max(1, found["deliveries"]) * 1e6, 2),
                 "server_cores": round(spent["server"] / found["seconds"], 3),
                 "closed": found["closed"],

@@ -1,7 +1,7 @@
 """A simulation for benches: `python -m lanecast.ops.bench.stamping URL RUN ENTITIES HZ [ENTITIES:SECONDS …]`.
 
 It publishes entities that drive on, through `lanecast.producer` as every simulation does, and beside them one whose
-`stamp` is the time: text, so that it goes through workers as it is, and is found in what comes out of gateways.
+id is the time: text, so that it goes through workers as it is, and is found once in each frame that gateways hand out.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(url: str, run_id: str, entities: int, hz: float, phases: Sequence[tuple
                 many, until = next(plan)
             step += 1
             vehicles = columns(many, step)
-            clock = {"id": [0], "x": [0.0], "y": [0.0], "stamp": [stamp(time.monotonic_ns())]}
+            clock = {"id": [stamp(time.monotonic_ns())], "x": [0.0], "y": [0.0]}
             run.frame({"vehicles": vehicles, "clock": clock}, step=step)
             run.sleep(max(0.0, began + step / hz - time.monotonic()))
 

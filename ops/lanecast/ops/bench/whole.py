@@ -63,14 +63,16 @@ class Whole:
     def measure(self, seconds: float) -> dict[str, Any]:
         """Forget what was counted, wait, and say what was counted since: of all load clients together.
 
-        Quantiles are the worst client's; `closed` counts connections that were lost, ever.
+        Quantiles are the worst client's; `fps` is what the worker gave out, and `delivered` the share of it that came to
+        viewers (a frame more or less at both ends); `closed` counts connections that were lost, ever.
         """
         for client in self.clients:
             client.reset()
-        before = self.cpu_s()
+        before, frames = self.cpu_s(), self.given_out()
         began = time.perf_counter()
         time.sleep(seconds)
         reports = [client.report() for client in self.clients]
+        frames = self.given_out() - frames
         passed_s = time.perf_counter() - began
         spent = {name: now - before[name] for name, now in self.cpu_s().items()}
         deliveries = sum(report["deliveries"] for report in reports)
@@ -79,7 +81,8 @@ class Whole:
             "viewers": viewers,
             "seconds": round(passed_s, 2),
             "deliveries_per_s": round(deliveries / passed_s),
-            "delivered": round(deliveries / max(1.0, viewers * self.hz * passed_s), 4),
+            "fps": round(frames / passed_s, 1),
+            "delivered": round(deliveries / max(1, viewers * frames), 4),
             "p50_ms": max(report["p50_ms"] for report in reports),
             "p99_ms": max(report["p99_ms"] for report in reports),
             "max_ms": max(report["max_ms"] for report in reports),
@@ -88,6 +91,12 @@ class Whole:
             "deliveries": deliveries,
             "cpu_s": spent,
         }
+
+    def given_out(self) -> int:
+        """Frames that the worker has ever given out for the tier that is watched."""
+        with redis.Redis.from_url(self.url) as client:
+            stream: Any = client.xinfo_stream(keys.out(RUN, TIER))
+        return int(stream["entries-added"])
 
     def cpu_s(self) -> dict[str, float]:
         """CPU time of every process so far."""

@@ -20,7 +20,10 @@ FOLDER: Final = Path("build/bench")
 
 def add(app: typer.Typer) -> None:
     """Add the command."""
-    known = "; ".join(f"`{name}`: {what}" for name, what in BENCHES.items()) + "; `page`: docs/benchmarks.md from what was measured"
+    known = (
+        "; ".join(f"`{name}`: {what}" for name, what in BENCHES.items())
+        + "; `page`: docs/benchmarks.md from what was measured"
+    )
     app.command(rich_help_panel="Look", help=f"{bench.__doc__}\n\n{known}.")(bench)
 
 
@@ -28,7 +31,9 @@ def bench(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     quick: Annotated[bool, typer.Option("--quick", help="End within a minute; figures vary more.")] = False,
     viewers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Where there are any: how many.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.1, metavar="HZ", help="Where it can be chosen: frames a second.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, metavar="HZ", help="Where it can be chosen: frames a second.")
+    ] = None,
     size: Annotated[int | None, typer.Option(min=64, metavar="BYTES", help="fanout: of a frame.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="Of one round, or of the whole.")] = None,
     peers: Annotated[str | None, typer.Option(metavar="A,B", help="fanout: which; default all installed.")] = None,
