@@ -37,6 +37,7 @@ GROWTH_BYTES = 96 * 2**20
 LAST_S = 15.0
 CALM_S = 30.0
 START_S = 60.0
+MORE = 10
 
 
 class Gateway(GatewayProcess):
@@ -104,6 +105,7 @@ class Simulation:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         out, _ = self.process.communicate(timeout=40)
+        assert out, f"the simulation ended with status {self.process.returncode}, and said nothing"
         told: dict[str, Any] = msgspec.json.decode(out.splitlines()[-1])
         return told
 
@@ -297,6 +299,7 @@ class Stage:
             dropped: the simulation may have had to drop messages that may be dropped.
         """
         verdict, viewers = self.verdict, self.audience.viewers
+        self._hear_more()
         memory = self.rss()
         end = self.simulation.end()
         with contextlib.suppress(TimeoutError):
@@ -326,6 +329,13 @@ class Stage:
         grown = {name: memory[name] - before for name, before in self._before.items() if name in memory}
         verdict.problems += [f"{name} has grown by {n >> 20} MiB" for name, n in grown.items() if n > GROWTH_BYTES]
         verdict.saw = self._seen(restarts)
+
+    def _hear_more(self) -> None:
+        """Until every viewer has heard ten more messages: one that was told to begin anew goes on from some moment."""
+        life, viewers = self.simulation.life, [viewer for viewer in self.audience.viewers if viewer.reads]
+        wanted = [(viewer.watcher.said, viewer.watcher.said.get(life, 0) + MORE) for viewer in viewers]
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: all(said.get(life, 0) >= n for said, n in wanted), "messages", CALM_S)
 
     def _unexpected(self) -> int:
         text = "".join(path.read_text("utf-8", "replace") for path in self.folder.glob("*.log"))
