@@ -1,7 +1,8 @@
-"""Viewers on a thread of their own: bare sockets that speak the viewer protocol, come back when they are cut, and judge.
+"""Viewers on a thread of their own: bare sockets that speak the viewer protocol and come back when they are cut.
 
-A viewer does what the dashboard does: it resumes by epoch and offset at the next gateway of its list, after a delay that
-is half fixed and half random, and grows. Messages are read without any library, so that thousands fit into one thread.
+A viewer does what the dashboard does: it resumes by epoch and offset at the next gateway of its list, after a delay
+that is half fixed and half random, and grows. Messages are read without any library, so that thousands fit into one
+thread.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self.transport.write(REQUEST.format(port=self._port).encode())
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         if not self.open.done():
             self.open.set_result(0)
         if not self.closed.done():

@@ -1,7 +1,8 @@
 """A simulation in a process of its own: `python -m tests.chaos.simulation URL RUN LIFE HZ`.
 
-Every step publishes a frame in which everybody's `x` is the step, and every second step a status `LIFE:NUMBER`, numbered
-from 1 without a hole. On SIGTERM it ends as a simulation should, and says on standard output what became of its messages.
+Every step publishes a frame in which everybody's `x` is the step, and every second step a status `LIFE:NUMBER`,
+numbered from 1 without a hole. On SIGTERM it ends as a simulation should, and says on standard output what became of
+its messages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stage of every scenario: a server behind a proxy, a simulation, two workers, two gateways, viewers; and its judge.
+"""The stage of every scenario: a server behind a proxy, a simulation, two workers, two gateways, viewers; a judge.
 
 Everything is a real process, and everything goes through Redis. A scenario starts a stage, makes its cause inside
 `stage.cause(...)`, and leaves the rest to the judge: what must hold does so in all of them alike.

@@ -17,7 +17,7 @@ CALM = Faults()
 @pytest.mark.parametrize(
     ("scenario", "cause", "faults", "seconds"),
     [
-        ("1", "replies to XADD and to the fenced append are lost", Faults(lost_reply=0.03, commands=("XADD", "EVALSHA")), 6),
+        ("1", "replies to appends are lost", Faults(lost_reply=0.03, commands=("XADD", "EVALSHA")), 6),
         ("2", "replies to reads are lost", Faults(lost_reply=0.03, commands=("XREAD", "XREADGROUP")), 6),
         ("3", "connections are reset in the middle of a frame", Faults(reset=0.01), 6),
         ("6", "latency of 200 ± 100 ms", Faults(latency_s=(0.1, 0.3)), 6),

@@ -75,16 +75,21 @@ def test_a_full_disk_stands_still_and_loses_nothing(play: Play, small_disk: Path
         with play("17", "the server's disk is full for 4 s (MISCONF)", limit_s=RESUMED_S, engine=engine) as stage:
             filler = small_disk / "filler"
             with stage.cause(RESUMED_S):
-                with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
-                    while True:
-                        file.write(bytes(65_536))
-                        file.flush()
+                with pytest.raises(OSError, match="No space"):
+                    fill(filler)
                 wait_until(lambda: _refuses(node_of(stage)), "MISCONF")
                 time.sleep(4)
                 filler.unlink()
                 wait_until(lambda: not _refuses(node_of(stage)), "the server writing again")
             stage.known_by(log="redis_away", metric="lanecast_worker_outages_total")
             stage.judge()
+
+
+def fill(filler: Path) -> None:
+    """Write until the disk is full, which raises."""
+    with filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4_096))
 
 
 def _refuses(node: Node) -> bool:

@@ -47,8 +47,8 @@ class Findings:
     """What was found in all that one viewer was sent.
 
     Attributes:
-        lost, duplicates: numbered statuses that are missing, or came again, without the viewer having been told that the
-            streams begin anew (`recovered: false`).
+        lost, duplicates: numbered statuses that are missing, or came again, without the viewer having been told that
+            the streams begin anew (`recovered: false`).
         unchained: lossless messages that do not follow the one before.
         back: frames that are earlier than one before, or do not show the state of their step.
         anew: how often the viewer was told that the streams begin anew, after its first subscription.

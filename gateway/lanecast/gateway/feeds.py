@@ -384,7 +384,7 @@ class RunFeed:
         if entry is None or self.cursor == str(START):
             return True
         try:
-            return messages.decode(entry.data).get("prev", self.cursor) == self.cursor
+            return bool(messages.decode(entry.data).get("prev", self.cursor) == self.cursor)
         except ValueError:
             return True
 

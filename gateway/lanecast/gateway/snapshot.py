@@ -107,7 +107,7 @@ async def chain(client: Any, run: str, tier: str, freshness_ms: float) -> tuple[
 
 
 async def goes_on(client: Any, run: str, tier: str, cursor: str) -> bool:
-    """Whether a reader of the tier's stream may go on from its cursor: what it read last is there, and no keyframe since.
+    """Whether a reader of the tier's stream may go on from its cursor: what it read last is there, no keyframe since.
 
     If there is one, whoever draws from it sees nothing that is older than what it has; if there is none, going on
     spares everybody a redraw, which would begin in the past.

@@ -1,6 +1,6 @@
-"""Adaptive response: a simulation that grows a hundredfold for a while. How soon the quality policy answers, how old what
-viewers get becomes, and how soon all is as before.
+"""Adaptive response: a simulation that grows a hundredfold for a while.
 
+How soon the quality policy answers, how old what viewers get becomes, and how soon all is as before.
 What a narrowing link does is measured by `bench throttle`; here it is the run that is too much, for everybody.
 """
 
@@ -15,7 +15,7 @@ from lanecast.ops.bench.whole import RUN, whole
 from lanecast.ops.problem import Problem
 
 SMALL: Final = 1_000
-LARGE: Final = 150_000
+LARGE: Final = 100_000
 REACTED_S: Final = 5.0
 CALM_S: Final = 60.0
 AGE_MS: Final = 1_000.0

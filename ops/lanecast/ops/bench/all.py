@@ -38,7 +38,7 @@ def measure(quick: bool, only: str | None = None, folder: Path = Path("build/ben
 
 
 def run(name: str, quick: bool, folder: Path) -> tuple[dict[str, Any], list[Check]]:
-    """One bench; its row, and its checks under its name. One that writes no result has failed one check: to end well."""
+    """One bench; its row, and its checks under its name. One that writes no result has failed one: to end well."""
     command = [sys.executable, "-m", "lanecast.ops", "bench", name, "--folder", str(folder)]
     began, began_s = time.time(), time.monotonic()
     done = subprocess.run(  # noqa: S603

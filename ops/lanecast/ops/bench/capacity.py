@@ -1,4 +1,4 @@
-"""Connection capacity: viewers are added to one gateway until frames come late, or there are as many as were asked for."""
+"""Connection capacity: viewers are added to one gateway until frames come late, or there are as many as wanted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def measure(quick: bool, viewers: int | None = None, rate: float = 5.0, seconds:
                 break
     if not rows:
         raise Problem("not one step of viewers could connect")
-    good = [row for row in rows if row["p99_ms"] <= LATE_MS and row["delivered"] > 0.98 and not row["closed"]]  # noqa: PLR2004
+    good = [row for row in rows if row["p99_ms"] <= LATE_MS and row["delivered"] > 0.98 and not row["closed"]]
     held_by = max((row["viewers"] for row in good), default=0)
     for row in rows:
         row["ended_by"] = limit if row is rows[-1] else ""

@@ -47,7 +47,7 @@ def measure(
 
 
 def row(name: str, frames: list[Seen], start: str, end: str) -> dict[str, Any]:
-    """The quantiles of one hop. Pure. Redis stamps whole milliseconds, so a hop may look shorter than nothing by one."""
+    """The quantiles of one hop. Pure. Redis stamps whole milliseconds: a hop may look shorter than nothing by one."""
     times = [{**frame.hops, "at_ms": frame.at_ms} for frame in frames]
     took = [each[end] - each[start] for each in times]
     return {

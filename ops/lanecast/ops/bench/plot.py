@@ -23,7 +23,7 @@ TICKS: Final = 4
 
 def figure(value: float) -> str:
     """A figure as short as it is exact enough: 12,300, 45.2, 0.031."""
-    if abs(value) >= 100 or value == int(value):  # noqa: PLR2004
+    if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}"
 

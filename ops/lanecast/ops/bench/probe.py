@@ -61,6 +61,8 @@ class Probe:
     def _read(self) -> None:
         try:
             for data in self._socket:
+                if isinstance(data, str):
+                    continue
                 at_ms = time.time() * 1000
                 message: dict[str, Any] = msgspec.msgpack.decode(data)
                 if message["type"] == "frame":

@@ -20,7 +20,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The outcome of one bench; rows are of one shape each, name -> figure. `totals`: of them all, where that says more."""
+    """The outcome of one bench; rows are of one shape each, name -> figure; `totals` are sums of them, if there are."""
 
     checks: list[Check]
     rows: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""Scaling: the same viewers on 1, 2 and 4 gateways. What scaling out costs is CPU time of a delivery, and of the server.
+"""Scaling: the same viewers on 1, 2 and 4 gateways. Scaling out costs CPU time of a delivery, and of the server.
 
 How many more deliveries there are with more gateways is a question of cores; with as many viewers on each number of
 gateways the cost of each delivery tells, on any machine, whether more gateways would deliver more.

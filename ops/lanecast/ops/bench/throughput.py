@@ -1,4 +1,4 @@
-"""Throughput: deliveries a second of one gateway at 30 Hz, while its viewers double until not every frame comes in time."""
+"""Throughput: deliveries a second of one gateway at 30 Hz, while its viewers double until frames come late."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from lanecast.ops.problem import Problem
 
 RUN: Final = "bench"
 TIER: Final = "ultra"
-START_S: Final = 30.0
+START_S: Final = 60.0
 SETTLE_S: Final = 2.0
 
 
