@@ -36,9 +36,10 @@ BARS: Final[dict[str, tuple[str, str, str]]] = {
 """Bench -> what has a bar, how long it is, its unit."""
 HEAD: Final = """# Benchmarks
 
-What `lanecast bench` has measured, with the machine and the versions behind it. `lanecast bench all` measures everything anew,
-`lanecast bench page` writes this page from the results; nothing in it is typed by hand. Absolute figures are of one machine, and of
-what else it did at the time; ratios between servers measured side by side, and limits kept with room to spare, carry over.
+What `lanecast bench` has measured, with the machine and the versions behind it. `lanecast bench all` measures all of it
+anew, `lanecast bench page` writes this page from the results; nothing in it is typed by hand. Absolute figures are of
+one machine, and of what else it did at the time; ratios between servers measured side by side, and limits kept with
+room to spare, carry over.
 
 """
 

@@ -45,7 +45,8 @@ def bars(title: str, values: Sequence[tuple[str, float]], unit: str, limit: floa
     if limit:
         x = LABEL + room * limit / most
         parts.append(
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{height - 6}" stroke="{COLOURS[1]}" stroke-dasharray="4 3"/>'
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{height - 6}" stroke="{COLOURS[1]}" '
+            'stroke-dasharray="4 3"/>'
         )
     return _svg(title, height, parts)
 
@@ -91,8 +92,8 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
 def _svg(title: str, height: float, parts: Sequence[str]) -> str:
     style = "text{font:12px system-ui,sans-serif;fill:#222}@media(prefers-color-scheme:dark){text{fill:#ddd}}"
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}" '
-        f'role="img"><title>{escape(title)}</title><style>{style}.t{{font-weight:600}}</style>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}" '
+        f'viewBox="0 0 {WIDTH} {height:.0f}" role="img"><title>{escape(title)}</title><style>{style}.t{{font-weight:600}}</style>'
     )
     named = f'<text class="t" x="8" y="16">{escape(title)}</text>'
     return "\n".join((head, named, *parts, "</svg>")) + "\n"

@@ -63,8 +63,8 @@ class Whole:
     def measure(self, seconds: float) -> dict[str, Any]:
         """Forget what was counted, wait, and say what was counted since: of all load clients together.
 
-        Quantiles are the worst client's; `fps` is what the worker gave out, and `delivered` the share of it that came to
-        viewers (a frame more or less at both ends); `closed` counts connections that were lost, ever.
+        Quantiles are the worst client's; `fps` is what the worker gave out, and `delivered` the share of it that came
+        to viewers (a frame more or less at both ends); `closed` counts connections that were lost, ever.
         """
         for client in self.clients:
             client.reset()
