@@ -59,6 +59,11 @@ bench-web: setup web ## measure the dashboard in Chromium: make bench-web ARGS=-
 chaos: setup ## make every fault on a real system: make chaos ARGS="-k black_hole"
 	@PATH="$(abspath $(BIN)):$$PATH" pytest tests/chaos -m chaos $(ARGS) && $(BIN)/python -m tests.chaos.report
 
+.PHONY: docs
+docs: setup ## the documentation as a site: build/site/index.html
+	@PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	$(call say,The documentation is in $(BUILD)/site/index.html)
+
 .PHONY: image
 image: setup web ## the container image lanecast:dev, which compose.yaml runs
 	@ops/docker/build

@@ -1,12 +1,14 @@
 /* The load client of `lanecast bench fanout`: many WebSocket connections to one server, the same for all servers.
  *
- *   loadclient PORT PATH CONNECTIONS [--protocol NAME] [--say OPCODE HEX]… [--answer HEX HEX]
+ *   loadclient PORT PATH CONNECTIONS [--protocol NAME] [--say OPCODE HEX]… [--answer HEX HEX] [--rcvbuf BYTES]
  *
  * Each connection makes its handshake (RFC 6455), then says what it is told to say, masked. `ready` is printed once all are
  * open. Each mark in what comes is a delivery; the eight bytes after it are the nanoseconds (CLOCK_MONOTONIC, least
  * significant first) at which it was published: after LCBENCH! all bits of them, after LCBENCH7, which goes where text goes,
  * seven of each. A ping is answered by a pong, and a message that begins with the first HEX of
- * --answer by the second. On standard input: `reset` forgets what was counted, `report` prints it as a line of JSON.
+ * --answer by the second. On standard input: `reset` forgets what was counted, `report` prints it as a line of JSON, `stop`
+ * reads from no connection any more, `go` does again. `state_ms` in a report is how long ago the newest that a connection has was
+ * published, of the connection that is worst off.
  */
 
 #define _GNU_SOURCE
@@ -30,6 +32,7 @@ typedef struct {
     int fd;
     char *data;
     size_t size, room;
+    uint64_t newest_ns;
 } Connection;
 
 typedef struct {
@@ -39,7 +42,8 @@ typedef struct {
 } Saying;
 
 static Saying sayings[SAYINGS], question, answer;
-static int saying_count, answering;
+static int saying_count, answering, rcvbuf, connection_count, poller;
+static Connection *all;
 static uint64_t deliveries, bytes, closed, open_count, latency[SLOTS], latest_ns;
 
 static uint64_t now_ns(void)
@@ -100,6 +104,8 @@ static void take(Connection *c, int opcode, const unsigned char *payload, size_t
         int bits = mark[MARK_SIZE] == '7' ? 7 : 8;
         for (int i = 7; i >= 0; i--)
             then = then << bits | mark[8 + i];
+        if (then > c->newest_ns)
+            c->newest_ns = then;
         uint64_t waited = now_ns() - then;
         latency[waited / SLOT_NS < SLOTS ? waited / SLOT_NS : SLOTS - 1]++;
         if (waited > latest_ns)
@@ -148,6 +154,8 @@ static void connect_one(Connection *c, int port, const char *path, const char *p
     int on = 1;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (rcvbuf)
+        setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&at, sizeof at))
         give_up("connect");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -193,6 +201,24 @@ static double quantile_ms(double share)
     return 0;
 }
 
+static double state_ms(void)
+{
+    uint64_t oldest = now_ns();
+    for (int i = 0; i < connection_count; i++)
+        if (all[i].newest_ns < oldest)
+            oldest = all[i].newest_ns;
+    return (double)(now_ns() - oldest) / 1e6;
+}
+
+static void listen_to(int operation)
+{
+    for (int i = 0; i < connection_count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
+        if (all[i].fd >= 0)
+            epoll_ctl(poller, operation, all[i].fd, &event);
+    }
+}
+
 static void obey(void)
 {
     char line[64];
@@ -204,10 +230,14 @@ static void obey(void)
         deliveries = bytes = latest_ns = 0;
         memset(latency, 0, sizeof latency);
     }
+    if (strstr(line, "stop"))
+        listen_to(EPOLL_CTL_DEL);
+    if (strstr(line, "go"))
+        listen_to(EPOLL_CTL_ADD);
     if (strstr(line, "report")) {
         printf("{\"open\": %lu, \"closed\": %lu, \"deliveries\": %lu, \"bytes\": %lu, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
-               "\"max_ms\": %.3f}\n", open_count, closed, deliveries, bytes, quantile_ms(0.5), quantile_ms(0.99),
-               (double)latest_ns / 1e6);
+               "\"max_ms\": %.3f, \"state_ms\": %.3f}\n", open_count, closed, deliveries, bytes, quantile_ms(0.5), quantile_ms(0.99),
+               (double)latest_ns / 1e6, state_ms());
         fflush(stdout);
     }
 }
@@ -227,24 +257,25 @@ int main(int argc, char **argv)
             answering = 1;
             read_hex(argv[++i], &question);
             read_hex(argv[++i], &answer);
+        } else if (!strcmp(argv[i], "--rcvbuf") && i + 1 < argc) {
+            rcvbuf = atoi(argv[++i]);
         } else {
             return 2;
         }
     }
-    int count = atoi(argv[3]), epoll = epoll_create1(0);
-    Connection *all = calloc((size_t)count, sizeof *all);
+    connection_count = atoi(argv[3]), poller = epoll_create1(0);
+    all = calloc((size_t)connection_count, sizeof *all);
     struct epoll_event own = {.events = EPOLLIN, .data.ptr = NULL};
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < connection_count; i++) {
         connect_one(&all[i], atoi(argv[1]), argv[2], protocol);
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
-        epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event);
     }
-    epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &own);
+    listen_to(EPOLL_CTL_ADD);
+    epoll_ctl(poller, EPOLL_CTL_ADD, 0, &own);
     puts("ready");
     fflush(stdout);
     for (;;) {
         static struct epoll_event events[1024];
-        int got = epoll_wait(epoll, events, 1024, -1);
+        int got = epoll_wait(poller, events, 1024, -1);
         for (int i = 0; i < got; i++) {
             Connection *c = events[i].data.ptr;
             if (c == NULL) {
@@ -257,6 +288,7 @@ int main(int argc, char **argv)
                 parse(c);
             } else if (size == 0 || errno != EAGAIN) {
                 close(c->fd);
+                c->fd = -1;
                 closed++;
                 open_count--;
             }

@@ -190,9 +190,15 @@ def appends() -> list[dict[str, Any]]:
         _appends("a lost epoch begins at 1 as well", [
             _append(1, "a", answer=["ok", 1]), {"do": "register", "producer": "p", "answer": 2},
             _append(2, "b", epoch=2, answer=["gap", 1])], critical=["1:1 a"]),
-        _appends("a server that came back empty goes on from where the producer is", [
-            _append(1, "a", "b", answer=["ok", 2]), {"do": "empty"}, _append(3, "c", answer=["ok", 3])],
-            critical=["1:3 c"]),
+        _appends("a server that came back empty wants everything again from the first number", [
+            _append(1, "a", "b", answer=["ok", 2]), _append(1, "n", lane="normal", answer=["ok", 1]), {"do": "empty"},
+            _append(3, "c", answer=["gap", 1]), _append(2, "o", lane="normal", answer=["gap", 1]),
+            _append(1, "a", "b", "c", answer=["ok", 3]), _append(1, "n", "o", lane="normal", answer=["ok", 2])],
+            critical=first, normal=["1:1 n", "1:2 o"]),
+        _appends("on an emptied server a producer that does not keep its first message begins a new epoch", [
+            _append(1, "a", "b", answer=["ok", 2]), {"do": "empty"}, _append(3, "c", answer=["gap", 1]),
+            {"do": "register", "producer": "p", "answer": 2}, _append(1, "b", "c", epoch=2, answer=["ok", 2])],
+            critical=["2:1 b", "2:2 c"]),
         _appends("on an emptied server a producer that registers again sends all that it has kept as a new epoch", [
             _append(1, "a", "b", answer=["ok", 2]), {"do": "empty"},
             {"do": "register", "producer": "p", "by": 2, "answer": 2},

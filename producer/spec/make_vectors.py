@@ -227,6 +227,8 @@ def _good_entries() -> list[tuple[str, str, Fields]]:
             "state": "created", "title": "A city", "kind": "traffic",
             "metadata": {"seed": 42, "night": False, "by": "me"}, "params": _PARAMS})),
         ("a later lifecycle", "critical", {"kind": "lifecycle"} | _json({"state": "paused"})),
+        ("a lifecycle with units", "critical", {"kind": "lifecycle"} | _json({
+            "state": "running", "units": {"tanks": {"level": "m", "pressure": "kPa"}}})),
         ("a control", "critical", {"kind": "control"} | _json({
             "paused": True, "stopping": False, "params": {"gain": 1.5}})),
         ("a result", "critical", {"kind": "result"} | _json({"command_id": "c-1", "ok": True})),

@@ -71,11 +71,16 @@ async def test_a_full_lane_takes_what_fits_and_the_rest_later(client: Any) -> No
     assert await stored(client) == [3, 4, 5]
 
 
-async def test_an_emptied_server_goes_on_from_where_the_producer_is(client: Any) -> None:
+async def test_an_emptied_server_wants_everything_again_from_the_first_number(client: Any) -> None:
     await send(client, 7, 1, 5)
     await client.flushall()
-    assert await send(client, 7, 4, 4) == Appended("ok", 7)
-    assert await stored(client) == [4, 5, 6, 7]
+    for _ in range(2):  # however often it is asked
+        assert await send(client, 7, 4, 4) == Appended("gap", 1)
+    assert await client.hget(keys.producers("r"), "p") == b"7", "a new epoch has to be above it"
+    assert await stored(client) == []
+    assert await send(client, 7, 1, 7) == Appended("ok", 7)
+    assert await stored(client) == [1, 2, 3, 4, 5, 6, 7]
+    assert await send(client, 6, 1, 1) == Appended("fenced", 7)
 
 
 @given(

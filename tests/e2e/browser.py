@@ -75,6 +75,10 @@ class Page:
     def evaluate(self, script: str) -> Any:
         return self.call("evaluate", script=script)
 
+    def in_engine(self, script: str) -> Any:
+        """Evaluate in the Web Worker that draws."""
+        return self.call("inEngine", script=script)
+
     def shown(self, testid: str, name: str = "state") -> str:
         """The attribute `data-NAME` of an element; '' if there is none."""
         selector = json.dumps(_by(testid))

@@ -2,6 +2,7 @@
 //
 //   {"id": 1, "op": "open", "url": …, "width": …, "height": …}   -> the page's number; each page has a profile of its own
 //   {"id": 2, "op": "evaluate", "page": 1, "script": "…"}         -> the value of an expression
+//   {"id": 2, "op": "inEngine", "page": 1, "script": "…"}         -> the same in the page's first Web Worker
 //   {"id": 3, "op": "click" | "fill" | "press" | "select", "page": 1, "selector": …, "value": …}
 //   {"id": 3, "op": "keys", "page": 1, "keys": ["Tab", …]}        -> pressed on whatever has the focus
 //   {"id": 3, "op": "axe", "page": 1}                             -> what axe finds wrong with the page as it is
@@ -71,6 +72,10 @@ const operations = {
     return opened;
   },
   evaluate: ({ page }, { script }) => page.evaluate(script),
+  async inEngine({ page }, { script }) {
+    const worker = page.workers()[0] ?? (await page.waitForEvent('worker', { timeout: 5000 }));
+    return worker.evaluate(script);
+  },
   click: ({ page }, { selector }) => page.click(selector, { timeout: 5000 }),
   fill: ({ page }, { selector, value }) => page.fill(selector, value, { timeout: 5000 }),
   press: ({ page }, { selector, value }) => page.press(selector, value, { timeout: 5000 }),

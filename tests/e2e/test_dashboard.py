@@ -53,6 +53,71 @@ def test_every_drawing_tier_draws_the_same_traffic(
     assert page.errors() == []
 
 
+KEEP_CONTEXTS = """(() => {
+  const give = OffscreenCanvas.prototype.getContext;
+  globalThis.contexts = [];
+  OffscreenCanvas.prototype.getContext = function (kind, ...more) {
+    const context = give.call(this, kind, ...more);
+    if (kind === 'webgl2') globalThis.contexts.push(context.getExtension('WEBGL_lose_context'));
+    return context;
+  };
+})()"""
+
+
+def test_a_lost_graphics_context_is_said_and_drawing_goes_on_until_it_comes_back(
+    city: System, open_page: Callable[..., Page], screenshots: Path
+) -> None:
+    page = open_page(f"{city.url}/?drawing=canvas#/run/cologne8")
+    page.until(lambda: page.shown("scene", "renderer") == "Canvas 2D", 15, "Canvas 2D draws")
+    page.in_engine(KEEP_CONTEXTS)
+    page.choose("drawing", "webgl")
+    page.until(lambda: page.shown("scene", "renderer") == "WebGL2", 10, "WebGL2 draws")
+    page.in_engine("globalThis.contexts.at(-1).loseContext()")
+    page.until(lambda: page.shown("scene", "renderer") == "Canvas 2D", 10, "Canvas 2D draws instead")
+    drawn = page.number("scene", "frames")
+    page.until(lambda: page.number("scene", "frames") > drawn + 5, 10, "it goes on drawing")
+    assert "the browser took the graphics context" in str(page.evaluate("document.body.textContent"))
+    page.screenshot(screenshots / "context-lost.png")
+    page.in_engine("globalThis.contexts[0].restoreContext()")
+    page.until(lambda: page.shown("scene", "renderer") == "WebGL2", 10, "WebGL2 draws again")
+
+
+def test_a_layer_that_is_switched_off_is_not_sent_and_comes_back_when_it_is_wanted(
+    city: System, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{city.url}/#/run/cologne8")
+    page.until(lambda: page.number("scene", "entities") > 10, 15, "traffic is drawn")
+    page.until(lambda: page.number("layer-vehicles") > 10, 10, "the layer is listed")
+    page.click("show-vehicles")
+    page.until(lambda: page.number("scene", "entities") == 0, 10, "no vehicle is drawn")
+    page.until(lambda: page.shown("layer-vehicles", "sent") == "false", 10, "vehicles are not sent")
+    page.click("show-vehicles")
+    page.until(lambda: page.shown("layer-vehicles", "sent") == "true", 10, "vehicles are sent")
+    page.until(lambda: page.number("scene", "entities") > 10, 10, "vehicles are drawn again")
+    assert page.errors() == []
+
+
+def test_one_looks_back_while_the_run_goes_on_and_is_told_that_it_is_not_live(
+    city: System, open_page: Callable[..., Page], screenshots: Path
+) -> None:
+    page = open_page(f"{city.url}/#/run/cologne8")
+    page.until(lambda: page.number("scrubber", "frames") > 20, 20, "there is a history")
+    page.keys("Home")
+    page.until(lambda: page.condition() == "past", 5, "it says that it looks back")
+    before = page.number("sim-time")
+    behind = page.number("scrubber", "behind-s")
+    page.until(lambda: page.number("scrubber", "behind-s") > behind + 0.5, 10, "the run goes on meanwhile")
+    assert page.number("sim-time") == before, "the moment that is looked at does not move"
+    page.keys("ArrowRight")
+    page.until(lambda: page.number("sim-time") > before, 5, "one frame further")
+    page.screenshot(screenshots / "looking-back.png")
+    assert page.axe() == []
+    page.keys("l")
+    page.until(lambda: page.shown("scrubber", "live") == "true", 5, "the present again")
+    page.until(lambda: page.number("sim-time") > before + behind, 5, "it is live")
+    assert page.errors() == []
+
+
 def test_on_a_phone_the_scene_comes_first_and_nothing_is_cut_off(
     city: System, open_page: Callable[..., Page], screenshots: Path
 ) -> None:

@@ -116,7 +116,10 @@ async def test_a_body_that_is_too_large_is_refused_unread(gateway: GatewayProces
         assert answer.status_code == 413
         assert answer.json()["error"]["field"] == "body"
     assert await counted(http, "rejected") - before == {"too_large": 2}
-    big = {"kind": "image", "data": {"camera": "c", "mime": "m", "step": 1, "time_s": 0, "data": bytes(5_000_000)}}
+    big = {
+        "kind": "image",
+        "data": {"camera": "c", "mime": "image/png", "step": 1, "time_s": 0, "data": bytes(5_000_000)},
+    }
     answer = await http.post(
         "/api/runs/posted/ingest", content=msgspec.msgpack.encode(big), headers={"Content-Type": "application/msgpack"}
     )

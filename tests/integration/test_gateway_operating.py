@@ -153,3 +153,16 @@ def test_a_selection_of_layers_too_many_is_refused(gateway: GatewayProcess, redi
     viewer.send_message(type="subscribe", run="a", layers=["x"] * 65)
     assert msgspec.msgpack.decode(viewer.frame()[1])["field"] == "layers"
     viewer.close()
+
+
+async def test_a_gateway_that_finds_no_redis_at_its_start_says_so_once(start_gateway: Start) -> None:
+    gateway = start_gateway(redis_url="redis://127.0.0.1:1", ready=False)
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+
+        async def knows_why() -> bool:
+            return "not yet" not in (await http.get("/readyz")).text
+
+        await eventually(knows_why)
+    code, log = gateway.stop()
+    assert code == 0
+    assert log.count("redis_gone") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import time
 from typing import Any
@@ -107,6 +108,46 @@ async def test_a_viewers_command_is_refused_and_reaches_nobody(
     assert viewer.until_closed()[0] == 4403
     viewer.close()
     assert not await client.exists(keys.control("demo"))
+    _, log = gateway.stop()
+    refused = [json.loads(line) for line in log.splitlines() if "command_refused" in line]
+    assert len(refused) == 20, "whoever tries is written down"
+    assert {(line["user"], line["role"], line["run"], line["command"]) for line in refused} == {
+        ("ann", "viewer", "demo", "stop")
+    }
+
+
+async def test_a_token_that_ends_is_asked_to_be_replaced_before_the_connection_ends_with_it(
+    start_gateway: Start,
+) -> None:
+    gateway = start_gateway(secret=SECRET)
+    viewer = RawViewer(gateway.port)
+    viewer.frame()
+    viewer.send_message(type="auth", token=jwt.encode(token(exp=time.time() + 2), SECRET, "HS256"))
+    assert msgspec.msgpack.decode(viewer.frame()[1])["type"] == "welcome"
+    asked = msgspec.msgpack.decode(viewer.frame()[1])
+    assert asked["type"] == "refresh"
+    assert 0 < asked["expires_in_s"] <= 2
+    viewer.send_message(type="auth", token=jwt.encode(token(exp=time.time() + 3), SECRET, "HS256"))
+    kinds = [msgspec.msgpack.decode(viewer.frame()[1])["type"] for _ in range(2)]
+    assert kinds == ["welcome", "refresh"], "of the new one, too"
+    assert viewer.until_closed()[0] == 4410
+    viewer.close()
+
+
+async def test_a_command_that_is_sent_again_is_answered_by_its_first_result(
+    gateway: GatewayProcess, client: redis.asyncio.Redis
+) -> None:
+    await RunOwner(client, "demo").begin()
+    viewer = RawViewer(gateway.port)
+    viewer.frame()
+    await client.set(keys.alive("demo"), "sim", px=30_000)
+    await client.set(keys.command("demo", "c1"), json.dumps({"ok": True, "name": "pause"}))
+    for _ in range(2):
+        viewer.send_message(type="command", run="demo", name="pause", command_id="c1")
+        answer = msgspec.msgpack.decode(viewer.frame()[1])
+        assert (answer["type"], answer["command_id"], answer["ok"]) == ("result", "c1", True)
+    assert not await client.exists(keys.control("demo")), "nothing reaches the producer again"
+    viewer.close()
 
 
 def test_a_full_node_says_when_to_come_again(start_gateway: Start) -> None:

@@ -18,6 +18,7 @@ from tests.support.servers import Server, free_port, start_server
 
 from lanecast.broker import keys
 from lanecast.producer import Run
+from lanecast.producer.buffers import KEPT_MESSAGES
 
 pytestmark = pytest.mark.integration
 
@@ -199,6 +200,56 @@ def test_a_server_that_comes_back_empty_gets_what_it_had_acknowledged_again(own_
         for number in range(100, 120):
             publish_number(run, number)
     assert_all_once_and_in_order(own_server.url, 120)
+
+
+def test_a_server_that_is_emptied_under_load_gets_all_that_is_kept_again_in_order(own_server: Server) -> None:
+    done = threading.Event()
+    with (
+        Run("sim", title="A run", url=own_server.url, flush_s=5) as run,
+        redis.Redis.from_url(own_server.url) as client,
+    ):
+        publish_numbers(run, 400, 0.002, done)
+        for _ in range(2):
+            wait_until(lambda: len(numbers_on(own_server.url, "normal")) > 50, "some of the messages")
+            client.flushall()
+        assert done.wait(30)
+        wait_until(lambda: client.sismember(keys.RUNS, "sim"), "the run being registered again")
+    assert_all_once_and_in_order(own_server.url, 400)
+    with redis.Redis.from_url(own_server.url) as client:
+        titles = [change.title for change in payloads_of(client, "sim", "critical", "lifecycle")]
+        assert titles.count("A run") > 1, "announced again, behind what was kept of the beginning"
+        for lane in ("critical", "normal"):
+            numbers = [(message.epoch, message.seq) for message, _ in read_lane(client, "sim", lane)]
+            epoch = numbers[0][0]
+            assert numbers == [(epoch, seq) for seq in range(1, len(numbers) + 1)], lane
+
+
+def test_a_lane_with_nothing_new_is_sent_again_to_an_emptied_server_as_well(own_server: Server) -> None:
+    with Run("sim", url=own_server.url, flush_s=5) as run, redis.Redis.from_url(own_server.url) as client:
+        for number in range(0, 40, 4):
+            run.status("info", str(number))
+        wait_until(lambda: not run.stats.buffered["critical"], "the acknowledgement")
+        epoch = run.stats.epoch
+        client.flushall()
+        run.metrics({"n": 0})
+        wait_until(lambda: numbers_on(own_server.url, "critical") == list(range(0, 40, 4)), "the statuses again")
+        assert run.stats.epoch >= epoch
+    assert numbers_on(own_server.url, "normal") == [0]
+
+
+def test_an_emptied_server_gets_a_new_epoch_from_who_does_not_keep_the_first_message(own_server: Server) -> None:
+    with Run("sim", url=own_server.url, flush_s=10) as run, redis.Redis.from_url(own_server.url) as client:
+        for number in range(KEPT_MESSAGES + 500):
+            run.metrics({"n": number})
+        wait_until(lambda: not run.stats.buffered["normal"], "the acknowledgement")
+        client.flushall()
+        for number in range(KEPT_MESSAGES + 500, KEPT_MESSAGES + 520):
+            run.metrics({"n": number})
+    assert numbers_on(own_server.url, "normal") == list(range(500, KEPT_MESSAGES + 520))
+    with redis.Redis.from_url(own_server.url) as client:
+        messages = [message for message, _ in read_lane(client, "sim", "normal")]
+        assert {message.epoch for message in messages} == {2}
+        assert [message.seq for message in messages] == list(range(1, KEPT_MESSAGES + 21))
 
 
 def test_leaving_a_run_takes_no_longer_than_it_may_when_the_server_is_away() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -217,3 +218,51 @@ def test_a_closed_run_says_so_when_it_is_published_to(redis_url: str) -> None:
     with pytest.raises(RuntimeError, match="not open"):
         run.status("info", "too late")
     assert not run.running()
+
+
+def test_units_are_told_and_told_again_to_a_server_that_forgot(redis_url: str, server: redis.Redis) -> None:
+    with Run("sim", url=redis_url) as run:
+        run.schema({"tanks": {"level": "m", "pressure": "kPa"}})
+        run.schema({"pumps": {"load": "kW"}})
+        with pytest.raises(InvalidMessage) as refused:
+            run.schema({"tanks": {"level": 7}})  # type: ignore[dict-item]
+        assert refused.value.field == "units.tanks.level"
+    told = [said.units for said in payloads_of(server, "sim", "critical", "lifecycle") if said.units]
+    assert told == [{"tanks": {"level": "m", "pressure": "kPa"}}, {"pumps": {"load": "kW"}}]
+    announced = dict(run._announcement())["lifecycle"]
+    assert b"pressure" in announced
+    assert b"pumps" in announced
+
+
+def test_frames_of_several_threads_go_out_in_the_order_of_their_steps(redis_url: str, server: redis.Redis) -> None:
+    with Run("sim", url=redis_url) as run:
+
+        def publish() -> None:
+            for _ in range(200):
+                with run.phase("work"):
+                    pass
+                run.frame({"points": {"id": [1]}}, partial=True)
+
+        threads = [threading.Thread(target=publish) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        profile = run.profile()
+    steps = [frame.step for frame in payloads_of(server, "sim", "high", "frame")]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 800
+    assert profile.phases[0].name == "work"
+
+
+def test_the_profile_is_printed_at_the_end_when_it_is_wanted(
+    redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for report in (True, None):
+        with Run("sim", url=redis_url, report=report) as run:
+            while run.running() and run.profile().steps < 3:
+                with run.phase("plan"):
+                    pass
+                run.frame({"points": {"id": [1]}})
+        printed = capsys.readouterr().err
+        assert ("plan" in printed) is bool(report)  # by itself only to a terminal

@@ -28,6 +28,7 @@ from tests.workers.rig import (
 
 from lanecast.broker import keys, lease
 from lanecast.broker.scripts import run_sync
+from lanecast.producer import Run
 
 pytestmark = pytest.mark.integration
 
@@ -205,6 +206,23 @@ def test_a_server_that_comes_back_empty_begins_a_new_epoch(db: redis.Redis, pool
     assert other.frames["high"][0]["epoch"] != epoch
     assert other.told[0]["info"]["epoch"] == other.frames["high"][0]["epoch"]
     assert other.frames["high"][-1]["step"] == 6
+    assert worker.process.poll() is None
+    assert not worker.events("run_failed")
+
+
+def test_what_a_producer_sends_again_to_an_emptied_server_is_shown_again(pool: Workers, db: redis.Redis) -> None:
+    worker = pool.start("w1")
+    with Run("emptied", url=pool.url) as run:
+        viewer = Viewer(db, "emptied")
+        for number in range(20):
+            run.status("info", str(number))
+        viewer.until(lambda: viewer.texts()[-1:] == ["19"], "the statuses")
+        db.flushall()
+        run.status("info", "20")  # at once: the run's numbers go on, and the worker remembers those of before
+        other = Viewer(db, "emptied")
+        wanted = [str(number) for number in range(21)]
+        other.until(lambda: len(other.texts()) >= len(wanted), "all that was kept")
+        assert other.texts() == wanted
     assert worker.process.poll() is None
     assert not worker.events("run_failed")
 

@@ -192,3 +192,20 @@ def test_without_the_extra_the_command_line_names_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "pip install 'lanecast[server]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words", "said"),
+    [
+        ("LANECAST_PORT", "abc", "gateway", "valid integer"),
+        ("LANECAST_SIGNIFICANCE", "speed=1", "worker", "is not JSON"),
+        ("LANECAST_LOG_LEVEL", "loud", "worker", "'debug', 'info', 'warning' or 'error'"),
+        ("LANECAST_LOG_LEVEL", "loud", "demo cologne8", "'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(name: str, value: str, words: str, said: str, tmp_path: Path) -> None:
+    done = lanecast(*words.split(), cwd=tmp_path, env={name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"lanecast: {name}")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

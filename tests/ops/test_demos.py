@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,16 @@ def test_sumo_can_be_loaded_here() -> None:
 )
 def test_a_demo_names_its_run_in_characters_that_an_id_may_have(demo: str, run: str) -> None:
     assert demos.run_id(demo) == run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [(["sumo"], "wants --config"), (["cologne8", "--config", "x.sumocfg"], "takes no --config"),
+     (["sumo", "--config", "nowhere.sumocfg"], "no file")],
+)  # fmt: skip
+def test_a_configuration_is_for_the_demos_that_take_one(arguments: list[str], problem: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lanecast.ops", "demo", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert problem in done.stderr

@@ -75,9 +75,9 @@ async def watch(talker: Talker) -> list[str]:
 
 
 async def test_a_viewer_comes_back_after_a_close_that_says_so() -> None:
-    talker = Talker((1012, '{"retry_ms": 1}'), (4413, "too slow"))
+    talker = Talker((1012, "retry_ms=1"), (4413, "too slow"))
     assert await watch(talker) == [
-        'closed by the gateway (1012: {"retry_ms": 1})',
+        "closed by the gateway (1012: retry_ms=1)",
         "closed by the gateway (4413: too slow)",
         "you are back",
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from lanecast.broker.commands import Command
 from lanecast.broker.errors import InvalidMessage
+from lanecast.producer.live import Live
 from lanecast.producer.params import Param, Values, describe
 from lanecast.producer.steering import KEPT_RESULTS, Steering
 
@@ -187,3 +188,56 @@ def test_values_are_read_only_and_say_what_there_is() -> None:
     assert (dict(values), len(values), "gain" in values) == ({"gain": 1.0}, 1, True)
     with pytest.raises(KeyError, match=r"no parameter 'pitch' \(gain\)"):
         values["pitch"]
+
+
+def test_the_program_itself_may_pause_step_and_stop() -> None:
+    heard = Heard()
+    heard.steering.turn()
+    heard.steering.ask("pause")
+    assert heard.steering.paused
+    assert heard.steering.try_turn() is None
+    heard.steering.ask("step", {"steps": 2})
+    assert [heard.steering.try_turn() for _ in range(3)] == [True, True, None]
+    heard.steering.ask("resume")
+    assert heard.steering.try_turn()
+    heard.steering.ask("stop")
+    assert heard.steering.try_turn() is False
+    assert heard.of("result") == []
+    assert [said["stopping"] for said in heard.of("control")] == [False, False, False, True]
+
+
+def test_waiting_for_a_change_gives_what_was_set_and_puts_it_in_force() -> None:
+    heard = Heard(gain=1.0, mode=Param("a", choices=["a", "b"]))
+    called: list[float] = []
+    heard.steering.on_param("gain", called.append)
+    heard.command("set_params", "c1", params={"mode": "b", "gain": 2})
+    assert heard.steering.wait_for_change(["gain"], 5.0) == {"gain": 2.0}
+    assert (heard.steering.values, called) == ({"gain": 2.0, "mode": "b"}, [2.0])
+    assert heard.steering.wait_for_change([], 0.0) == {}
+    with pytest.raises(InvalidMessage):
+        heard.steering.wait_for_change(["nothing"], 0.0)
+
+
+def test_a_stop_ends_the_waiting_for_a_change() -> None:
+    heard = Heard(gain=1.0)
+    done: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: done.append(heard.steering.wait_for_change([], None)))
+    thread.start()
+    heard.command("stop")
+    thread.join(5)
+    assert done == [{}]
+
+
+def test_a_parameter_is_a_typed_value_that_follows() -> None:
+    heard = Heard(gain=1.0, on=True)
+    gain = Live(heard.steering, "gain", float)
+    changes: list[float] = []
+    gain.on_change(changes.append)
+    heard.command("set_params", params={"gain": 3})
+    assert gain.value == 1.0
+    heard.steering.turn()
+    assert (gain.value, changes) == (3.0, [3.0])
+    with pytest.raises(InvalidMessage, match="is a bool, not a float"):
+        Live(heard.steering, "on", float)
+    with pytest.raises(InvalidMessage, match="no such parameter"):
+        Live(heard.steering, "off", bool)

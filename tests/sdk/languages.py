@@ -26,6 +26,7 @@ class Language:
         rehearse: its program for the tests here.
         example: id of its example's run, and the command that starts it.
         files: what has to be installed besides, path -> what to install.
+        unreachable: how its build says that the packages it needs cannot be had here.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Language:
     example: tuple[str, tuple[str, ...]]
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    unreachable: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -99,4 +101,43 @@ RUST = Language(
     environment={"CARGO_TARGET_DIR": str(BUILD / "rust")},
 )
 
-LANGUAGES = (JAVASCRIPT, GO, RUST)
+_CPP = BUILD / "cpp"
+CPP = Language(
+    name="cpp",
+    tools=("cmake", "c++"),
+    files={"/usr/include/hiredis/hiredis.h": "libhiredis-dev", "/usr/include/nlohmann/json.hpp": "nlohmann-json3-dev"},
+    build=(
+        ("cmake", "-S", ".", "-B", str(_CPP), "-DCMAKE_BUILD_TYPE=Release"),
+        ("cmake", "--build", str(_CPP)),
+    ),
+    test=(str(_CPP / "tests"), "../../spec/vectors"),
+    rehearse=(str(_CPP / "rehearse"),),
+    example=("tank", (str(_CPP / "tank"),)),
+)
+
+_JAVA = SDK / "java" / "target"
+JAVA = Language(
+    name="java",
+    tools=("javac", "mvn"),
+    build=(("mvn", "-q", "-B", "test-compile"),),
+    test=("mvn", "-q", "-B", "test"),
+    rehearse=(
+        *(
+            "sh",
+            "-c",
+            f'exec java -cp "{_JAVA}/test-classes:{_JAVA}/classes:$(cat {_JAVA}/classpath)" lanecast.Rehearse "$@"',
+        ),
+        "rehearse",
+    ),
+    example=(
+        "lifts",
+        (
+            "sh",
+            "-c",
+            f'mvn -q -B compile && exec java -cp "{_JAVA}/classes:$(cat {_JAVA}/classpath)" examples/Lifts.java',
+        ),
+    ),
+    unreachable=("Could not transfer artifact", "Could not resolve", "Could not find artifact", "offline mode"),
+)
+
+LANGUAGES = (JAVASCRIPT, GO, RUST, CPP, JAVA)

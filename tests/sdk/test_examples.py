@@ -27,8 +27,9 @@ def test_an_example_is_live_by_one_command_and_stops_when_told(language: Languag
         stack.callback(_end, process)
         wait_until(lambda: db.xlen(keys.lane(run, "high")) > 10, "frames", timeout_s=90)
         frame = read_lane(db, run, "high")[-1][1]
-        ((_, layer),) = frame.layers.items()
-        assert {"x", "y"} <= layer.columns.keys()
+        assert frame.layers
+        for name, layer in frame.layers.items():
+            assert {"x", "y"} <= layer.columns.keys(), name
         wait_until(lambda: db.exists(keys.alive(run)), "somebody listening")
         assert send(db, run, "stop", "c1") == "sent"
         assert process.wait(15) == 0

@@ -40,8 +40,11 @@ def test_a_run_is_registered_described_and_published(language: Language, redis_u
         assert points.ids.tolist() == [1, 2]
         assert points.columns["x"].to_list() == [0.0, 1.0]
         assert points.columns["y"].to_list() == [0.0, 5.0]
-        ((_, image),) = read_lane(sim.db, "sim", "low")
-        assert (image.camera, image.mime, image.data) == ("front", "image/png", b"\x01\x02\x03")
+        assert all(frame.phases.keys() == {"step"} for _, frame in frames), "how long a part of each step took"
+        front, top = sorted((image for _, image in read_lane(sim.db, "sim", "low")), key=lambda image: image.camera)
+        assert (front.camera, front.mime, front.data) == ("front", "image/png", b"\x01\x02\x03")
+        assert (top.camera, top.mime, top.data) == ("top", "image/x-raw", b"\x01\x02\x03\x04\x05\x06")
+        assert (top.width, top.height, top.channels) == (2, 1, 3)
         (events,) = sim.payloads("normal", "events")
         assert events.type == "traffic"
         (line,) = sim.payloads("normal", "log")
@@ -69,6 +72,7 @@ def test_a_run_obeys_its_viewers(language: Language, redis_url: str) -> None:
         frame = read_lane(sim.db, "sim", "high")[-1][1]
         assert frame.layers["points"].columns["x"].to_list() == [0.0, 2.5]
         assert sim.payloads("critical", "control")[-1].stopping
+        assert [line.text for line in sim.payloads("normal", "log")] == ["begun", "gain is set"]
 
 
 def test_lost_connections_and_a_killed_server_lose_nothing(language: Language, own_server: Server) -> None:
@@ -127,6 +131,21 @@ def test_an_empty_server_gets_everything_that_is_kept_and_the_description_again(
         sim.assert_all_arrived_once_and_in_order()
         assert sim.db.sismember(keys.RUNS, "sim")
         assert {message.epoch for message, _ in read_lane(sim.db, "sim", "critical")} == {2}
+
+
+def test_a_server_that_is_emptied_under_load_gets_everything_that_is_kept_again(
+    language: Language, redis_url: str
+) -> None:
+    with rehearsing(language, redis_url) as sim:
+        for _ in range(2):
+            sim.wait_for_steps(20)
+            sim.db.flushall()
+        wait_until(lambda: sim.db.sismember(keys.RUNS, "sim"), "the run being registered again")
+        sim.wait_for_steps(10)
+        assert sim.stop() == 0
+        sim.assert_all_arrived_once_and_in_order()
+        created = [change.title for change in sim.payloads("critical", "lifecycle")]
+        assert created.count("A rehearsal") > 1, "announced again, behind what was kept of the beginning"
 
 
 def test_a_full_lane_keeps_its_messages_until_there_is_room(language: Language, redis_url: str) -> None:

@@ -382,3 +382,22 @@ def test_entries_trimmed_unread_are_counted_once(rig: Rig) -> None:
     assert rig.counted() == {"trimmed:critical": 2}
     rig.desk.survey("critical", added=2, length=1)
     assert rig.desk.state.read["critical"] == 1, "the stream was made anew"
+
+
+def test_stated_units_stand_in_the_run_info_also_where_they_come_before_or_after_the_layer(rig: Rig) -> None:
+    def units() -> dict[str, Any]:
+        rig.now += 10
+        rig.finish()
+        return {
+            layer: {name: column["unit"] for name, column in told["columns"].items()}
+            for layer, told in rig.desk.bulletin.info.layers.items()
+        }
+
+    rig.send("critical", "lifecycle", {"state": "running", "units": {"tanks": {"level": "m", "x": "km"}}})
+    rig.send("high", "frame", frame(1, {"tanks": {"id": [1], "x": [0.0], "y": [0.0], "level": [2.0]}}))
+    assert units() == {"tanks": {"x": "km", "y": "m", "level": "m"}}
+    rig.send(
+        "critical", "lifecycle", {"state": "running", "units": {"pumps": {"load": "kW"}, "tanks": {"level": "cm"}}}
+    )
+    assert units() == {"tanks": {"x": "m", "y": "m", "level": "cm"}}
+    assert rig.desk.bulletin.info.units == {"tanks": {"level": "cm"}, "pumps": {"load": "kW"}}

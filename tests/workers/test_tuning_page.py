@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from lanecast.broker.tiers import TIERS
+from lanecast.gateway import GatewaySettings
 from lanecast.workers.quality import PRESETS
 from lanecast.workers.settings import WorkerSettings
 
@@ -38,7 +39,21 @@ def test_the_rates_and_limits_of_the_page_are_those_of_the_presets(root: Path) -
 
 
 def test_the_settings_of_the_page_are_settings(root: Path) -> None:
-    page = (root / "docs/tuning.md").read_text("utf-8").partition("## Settings")[2]
+    page = (root / "docs/tuning.md").read_text("utf-8").partition("## Settings of workers")[2]
     named = {name.lower() for name in re.findall(r"`LANECAST_(\w+)`", page)}
     assert named
     assert named <= WorkerSettings.model_fields.keys()
+
+
+def test_what_the_page_advises_for_gateways_is_a_setting_and_differs_from_its_default(root: Path) -> None:
+    page = (root / "docs/tuning.md").read_text("utf-8")
+    section = page.partition("## Viewers of a gateway")[2].partition("\n## ")[0]
+    advised = re.findall(r"^\| [^|]+ \| ([^|]+) \| ([^|]+) \|", section, re.MULTILINE)[1:]
+    assert len(advised) > 5
+    for words, defaults in advised:
+        named = re.findall(r"`LANECAST_(\w+)(?:=(\w+))?`", words)
+        instead = re.findall(r"\w+", defaults)
+        for (name, value), default in zip(named, instead, strict=True):
+            field = GatewaySettings.model_fields[name.lower()]
+            assert str(field.default).removesuffix(".0") == default, name
+            assert value != default

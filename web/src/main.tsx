@@ -8,6 +8,7 @@ import './styles/topbar.css';
 import './styles/panels.css';
 import './styles/scene.css';
 import './styles/log.css';
+import './styles/scrubber.css';
 import './styles/table.css';
 import './styles/palette.css';
 import { App } from './ui/App';

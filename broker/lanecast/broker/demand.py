@@ -7,10 +7,11 @@ rendered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from lanecast.broker import keys, scripts
 from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.tiers import TIERS
 
@@ -59,3 +60,33 @@ def from_fields(fields: Mapping[bytes, bytes]) -> Demand:
     if demand.tier not in TIERS:
         raise InvalidMessage("tier", f"{demand.tier[:40]!r} is not one of {', '.join(TIERS)}")
     return demand
+
+
+def seats(rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> dict[tuple[bool, str, str], int]:
+    """(pictures?, node, tier) -> viewers, by entries of the demand stream of the last `TTL_S`, oldest first."""
+    taken: dict[tuple[bool, str, str], int] = {}
+    for _, fields in rows:
+        try:
+            said = from_fields(fields)
+        except InvalidMessage:
+            continue
+        taken[said.images, said.node, said.tier] = max(0, said.viewers)
+    return taken
+
+
+def viewers(rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> int:
+    """How many watch the run, by entries as for `seats`; who watches frames and pictures counts once."""
+    nodes: dict[tuple[bool, str], int] = {}
+    for (images, node, _), count in seats(rows).items():
+        nodes[images, node] = nodes.get((images, node), 0) + count
+    return sum(max(nodes.get((False, node), 0), nodes.get((True, node), 0)) for node in {node for _, node in nodes})
+
+
+def watchers_call(run: str) -> scripts.Call:
+    """The call that asks who watches a run; see `watchers_answer`."""
+    return scripts.Call(scripts.WATCHERS, (keys.demand(run),), (int(TTL_S * 1000), STREAM_KEPT))
+
+
+def watchers_answer(reply: Any) -> int:
+    """How many viewers there are, by the reply to `watchers_call`."""
+    return viewers((entry_id, dict(zip(flat[::2], flat[1::2], strict=True))) for entry_id, flat in reversed(reply))

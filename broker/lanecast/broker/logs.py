@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 
@@ -12,6 +12,10 @@ import structlog
 _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+
+
+Level = Literal["debug", "info", "warning", "error"]
+"""How much is logged."""
 
 
 def configure(level: str = "info", *, json: bool | None = None) -> None:

@@ -30,6 +30,7 @@ from lanecast.broker.columns import Column, read_column, read_columns
 from lanecast.broker.errors import InvalidMessage, TooLarge
 from lanecast.broker.layers import all_different
 from lanecast.broker.params import read_param
+from lanecast.broker.units import read_units
 
 MAX_LAYERS: Final = 64
 MAX_METRICS: Final = 256
@@ -98,6 +99,7 @@ class Lifecycle:
     kind: str | None = None
     metadata: dict[str, Any] | None = None
     params: dict[str, dict[str, Any]] | None = None
+    units: dict[str, dict[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,7 @@ def _lifecycle(raw: Mapping[str, Any]) -> Lifecycle:
         optional_text_at(raw, "kind", 64),
         None if metadata is None else dict(metadata),
         params,
+        read_units(raw["units"]) if raw.get("units") is not None else None,
     )
 
 

@@ -41,6 +41,7 @@ class RunInfo(msgspec.Struct):
         epoch: names this incarnation of the run's output streams; offsets mean something only within it.
         params: name -> description of a parameter (see the wire's PARAM).
         layers: name -> {"columns": {name: {"dtype", "unit"}}}.
+        units: layer -> column -> unit, as producers have said; `layers` has them, too.
         scene: version of the scene, or None.
     """
 
@@ -53,6 +54,7 @@ class RunInfo(msgspec.Struct):
     params: dict[str, dict[str, Any]] = {}
     control: ControlState = msgspec.field(default_factory=ControlState)
     layers: dict[str, dict[str, Any]] = {}
+    units: dict[str, dict[str, str]] = {}
     scene: str | None = None
     producer: str | None = None
     quality: QualityInfo = msgspec.field(default_factory=QualityInfo)

@@ -22,7 +22,7 @@ from lanecast.broker.wire import Message
 from lanecast.gateway import access, ingest, intake, models, newest
 from lanecast.gateway.access import Identity
 from lanecast.gateway.cameras import Cameras
-from lanecast.gateway.commanding import UnknownRunRefused, carry_out
+from lanecast.gateway.commanding import UnknownRunRefused, allow_command, carry_out
 from lanecast.gateway.errors import Refused, TokenMissing
 from lanecast.gateway.hub import Hub
 from lanecast.gateway.operating import Operating
@@ -307,7 +307,10 @@ class Api:
             raise TokenMissing("send a token as Authorization: Bearer", "authorization")
         if run is not None:
             keys.check_id(run)
-        identity.require(right, run)
+        if right == access.COMMAND and run is not None:
+            allow_command(identity, run, None)
+        else:
+            identity.require(right, run)
         return identity
 
 

@@ -124,7 +124,8 @@ def _add_sockets(app: FastAPI, settings: GatewaySettings) -> None:
         # From the answer to the hand-over nothing is awaited that could let the loop run.
         await socket.accept(subprotocol=protocol if offered else None)
         client = socket.client
-        address = f"{client.host}:{client.port}" if client else "?"
+        # A load balancer tells no port.
+        address = "?" if client is None else f"{client.host}:{client.port}" if client.port else client.host
 
         def make(transport: Any, connections: set[Any]) -> Viewer:
             prepare(transport, settings)

@@ -12,7 +12,8 @@ import structlog
 from lanecast.broker import commands, runs, scripts
 from lanecast.broker.connect import GONE
 from lanecast.broker.errors import InvalidMessage
-from lanecast.gateway.errors import GatewayError, Refused
+from lanecast.gateway import access
+from lanecast.gateway.errors import Forbidden, GatewayError, Refused
 from lanecast.gateway.hub import Hub
 
 TRIES: Final = 3
@@ -30,6 +31,18 @@ class UnknownRunRefused(Refused):
 
 class Unanswered(GatewayError):
     """The command is on its way, and no result came in time."""
+
+
+def allow_command(identity: access.Identity, run: str, name: str | None, command_id: str | None = None) -> None:
+    """Raises Forbidden unless this user may steer this run; that somebody tried is written into the audit log, too."""
+    try:
+        identity.require(access.COMMAND, run)
+    except Forbidden as error:
+        log.warning(
+            "command_refused", user=identity.user, role=identity.role, run=run, command=name, command_id=command_id,
+            reason=error.field,
+        )  # fmt: skip
+        raise
 
 
 async def carry_out(

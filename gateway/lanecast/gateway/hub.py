@@ -40,6 +40,7 @@ SELECTIONS_MAX: Final = 64
 """Each costs about as much as a tier: its frames are made anew, once for all who want the same layers."""
 GOODBYE_S: Final = 0.5
 RETRY_MAX_S: Final = 1.0
+NOT_YET: Final = "not yet connected to Redis"
 
 log = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class Hub:
         self.writer = writer.choose(settings.writer)
         self.freshness_s = settings.freshness_ms / 1000
         self._lost = False
-        self.trouble = "not yet connected to Redis"
+        self.trouble = NOT_YET
         self.group = keys.gateway_group(settings.node)
         self._clock = Clock()
         self.pictures = PictureFeeds(self)
@@ -338,11 +339,12 @@ class Hub:
     # --- Redis comes and goes ---
 
     def _gone_offline(self, trouble: str) -> None:
+        if self.online or self.trouble == NOT_YET:
+            log.warning("redis_gone", error=trouble)
         self.trouble = trouble
         if self.online:
             self.online = False
             self._lost = True
-            log.warning("redis_gone", error=trouble)
             self._tell_everybody("Redis does not answer: what is shown stands still until it is back")
 
     async def _find_places(self, sources: list[Source]) -> None:

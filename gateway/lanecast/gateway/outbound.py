@@ -83,6 +83,11 @@ def notice(text: str, run: str | None = None, skipped: int = 0, tier: str | None
     return message if tier is None else {**message, "tier": tier}
 
 
+def refresh(left_s: float) -> dict[str, Any]:
+    """The viewer's token ends in `left_s` seconds, and its connection with it, unless it sends another."""
+    return {"type": "refresh", "expires_in_s": left_s}
+
+
 def ping(now_s: float) -> bytes:
     """A WebSocket ping that says when it was sent, by the monotonic clock; the answer brings it back."""
     return framing.message(framing.PING, _PING + struct.pack("!d", now_s))

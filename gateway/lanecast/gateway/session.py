@@ -14,7 +14,7 @@ import structlog
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import InvalidMessage
 from lanecast.gateway import access, framing, inbound, outbound
-from lanecast.gateway.commanding import Unanswered, carry_out
+from lanecast.gateway.commanding import Unanswered, allow_command, carry_out
 from lanecast.gateway.errors import Forbidden, Refused, TokenMissing
 from lanecast.gateway.hub import Hub
 from lanecast.gateway.settings import GatewaySettings
@@ -26,6 +26,8 @@ UNDER_WAY_MAX: Final = 16
 """Commands of one connection that wait for Redis at the same time."""
 SWEEP: Final = 256
 LOOK_S: Final = 0.25
+REFRESH_S: Final = 30.0
+"""How long before its token ends a viewer is asked for another."""
 
 log = structlog.get_logger()
 
@@ -107,6 +109,13 @@ class Sessions:
                 self._do(viewer, inbound.Subscribe(run))
             except Refused as error:
                 self.refuse(viewer, error.code, error.message, error.field, run)
+
+    @staticmethod
+    def _warn(viewer: Viewer, expires_s: float, now_unix_s: float) -> None:
+        """Ask for another token, once for each that comes to its end."""
+        if expires_s - now_unix_s <= REFRESH_S and viewer.warned_of != expires_s:
+            viewer.warned_of = expires_s
+            viewer.send(outbound.refresh(round(expires_s - now_unix_s, 1)))
 
     # --- messages ---
 
@@ -203,7 +212,7 @@ class Sessions:
             if len(viewer.subs) != 1:
                 raise InvalidMessage("run", f"missing, and {len(viewer.subs)} runs are subscribed to")
             run = next(iter(viewer.subs))
-        identity.require(access.COMMAND, run)
+        allow_command(identity, run, request.name, request.command_id)
         if viewer.under_way >= UNDER_WAY_MAX:
             raise Refused(f"{UNDER_WAY_MAX} commands are under way; wait for their results")
         viewer.under_way += 1
@@ -249,9 +258,11 @@ class Sessions:
                 if viewer.closing:
                     continue
                 identity = viewer.identity
-                if identity is not None and identity.expires_s is not None and identity.expires_s <= now_unix_s:
-                    viewer.close(4410, "the token has expired")
-                    continue
+                if identity is not None and identity.expires_s is not None:
+                    if identity.expires_s <= now_unix_s:
+                        viewer.close(4410, "the token has expired")
+                        continue
+                    self._warn(viewer, identity.expires_s, now_unix_s)
                 if pinging:
                     if not viewer.seen:
                         viewer.close(4412, "no sign of life")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lanecast.broker import logs
 from lanecast.broker.connect import DEFAULT_URL
 from lanecast.broker.rates import INGEST_PRODUCER_PER_S, INGEST_RUN_PER_S
 
@@ -34,12 +35,14 @@ class GatewaySettings(BaseSettings):
     Attributes:
         redis_url: the Redis or Valkey server.
         host: address to listen on; anything but loopback needs a secret.
-        port: 0 takes a free one.
+        port: to listen on; 0 takes a free one.
         node: names this process in consumer groups and heartbeats.
-        secret: key of the HS256 tokens; None: everybody on loopback is admin.
+        secret: key of the tokens (HS256), 32 characters or more; without it everybody on loopback is admin.
         origins: exact origins (`https://host:port`) that browsers may come from; the gateway's own always may.
         hosts: Host headers that are answered besides loopback's, where there is no secret.
-        web_root: folder of the built dashboard; None looks in the package, then in the source tree.
+        proxies: addresses or networks (`10.0.0.0/8`) of load balancers whose word about who the client is is taken
+            (X-Forwarded-For).
+        web_root: folder of the built dashboard; default: in the package, else in the source tree.
         reuse_port: several processes may listen on one port.
         max_viewers: WebSocket connections of this process.
         max_per_user: WebSocket connections of one user (`sub` of the token).
@@ -68,6 +71,7 @@ class GatewaySettings(BaseSettings):
     secret: SecretStr | None = None
     origins: Words = ()
     hosts: Words = ()
+    proxies: Words = ()
     web_root: Path | None = None
     reuse_port: bool = False
     max_viewers: int = Field(default=10_000, ge=1)
@@ -84,9 +88,9 @@ class GatewaySettings(BaseSettings):
     ingest_per_s: float = Field(default=INGEST_RUN_PER_S, gt=0)
     ingest_per_producer_s: float = Field(default=INGEST_PRODUCER_PER_S, gt=0)
     command_timeout_s: float = Field(default=5.0, gt=0)
-    log_level: str = "info"
+    log_level: logs.Level = "info"
 
-    @field_validator("origins", "hosts", mode="before")
+    @field_validator("origins", "hosts", "proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -99,6 +103,16 @@ class GatewaySettings(BaseSettings):
         for origin in value:
             if "*" in origin or "://" not in origin:
                 raise ValueError(f"{origin!r} is not an exact origin such as https://dashboard.example.org")
+        return value
+
+    @field_validator("proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
         return value
 
     @field_validator("secret")

@@ -74,6 +74,7 @@ class Viewer(asyncio.Protocol):
         budget_s: how old what it is sent may get.
         waiting_bytes: sent and not acknowledged, at the last look.
         rtt_s: of the last WebSocket ping; 0 until one was answered.
+        warned_of: Unix seconds: the end of a token that it was asked to replace.
         number: names it among the viewers of this node.
         drops: state frames that it was not sent.
         link, probe: what is known of its link, while somebody looks closely; see `tuner`.
@@ -83,7 +84,7 @@ class Viewer(asyncio.Protocol):
         "_allowance", "_allowed_at", "_mark_at", "_mark_bytes", "_owner", "_parser", "_timer", "address", "blocked",
         "budget_s", "closing", "connections", "denied", "drops", "fd", "identity", "late", "link", "mistakes", "number",
         "opened_s", "own_bytes", "padded_s", "paused", "probe", "probed_s", "protocol", "rtt_s", "seen", "start_run",
-        "subs", "text", "transport", "under_way", "waiting_bytes", "write",
+        "subs", "text", "transport", "under_way", "waiting_bytes", "warned_of", "write",
     )  # fmt: skip
 
     def __init__(
@@ -111,6 +112,7 @@ class Viewer(asyncio.Protocol):
         self.waiting_bytes = 0
         self.rtt_s = 0.0
         self.drops = 0
+        self.warned_of = 0.0
         self.opened_s = time.monotonic()
         self.number = str(next(_numbers))
         self.link: Link | None = None

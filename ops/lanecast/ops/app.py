@@ -14,7 +14,7 @@ import typer.core
 
 from lanecast.broker.connect import TRANSIENT
 from lanecast.broker.errors import LanecastError
-from lanecast.ops.commands import bench, dead, doctor, inspect, jobs, run, view
+from lanecast.ops.commands import bench, capacity, dead, doctor, inspect, jobs, run, token, view
 from lanecast.ops.console import print_problem
 from lanecast.ops.problem import Problem
 
@@ -33,6 +33,13 @@ class Commands(typer.core.TyperGroup):
             raise typer.Exit(0) from None
         except TRANSIENT as error:
             print_problem(Problem(f"Redis does not answer: {error}", "`lanecast doctor` looks into it."))
+        except ValueError as error:
+            from lanecast.ops.settings import explained  # it imports pydantic, which takes its time
+
+            problem = explained(error)
+            if problem is None:
+                raise
+            print_problem(problem)
         raise typer.Exit(1)
 
 
@@ -47,5 +54,5 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-for group in (run, jobs, view, inspect, dead, doctor, bench):
+for group in (run, jobs, token, view, inspect, dead, doctor, bench, capacity):
     group.add(app)

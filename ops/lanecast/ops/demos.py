@@ -17,7 +17,9 @@ from lanecast.ops.problem import Problem
 KNOWN: Final = {
     "cologne8": "the centre of Cologne: eight signalled junctions, real demand of a morning hour",
     "ingolstadt21": "Ingolstadt: 21 signalled junctions, real demand of an afternoon hour",
+    "city": "Cologne again, with the energy that its electric vehicles take, and its waste bins",
 }
+CITY_SCENARIO: Final = "cologne8"
 
 
 SUMO_REMEDY: Final = (
@@ -69,6 +71,16 @@ def run_id(demo: str) -> str:
 
 def play(demo: str, run: str, redis_url: str) -> None:
     """Publish a demo until it is stopped."""
+    if demo == "city":
+        play_city(CITY_SCENARIO, run, redis_url)
+        return
     from lanecast.producer import sumo
 
     sumo.main(demo, run, redis_url)
+
+
+def play_city(scenario: str, run: str, redis_url: str) -> None:
+    """Publish a scenario of SUMO as a smart city until it is stopped."""
+    from lanecast.producer.adapters import city
+
+    city.main(scenario, run, redis_url)

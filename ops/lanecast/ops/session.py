@@ -147,7 +147,7 @@ class Session:
         if not message.get("auth"):
             return Taken([subscribe, self.ping(now_ms)])
         if self._token is None:
-            raise Problem("this gateway asks for a token", "Put one into LANECAST_TOKEN.")
+            raise Problem("this gateway asks for a token", "Put one into LANECAST_TOKEN; `lanecast token` makes it.")
         return Taken([{"type": "auth", "token": self._token}, subscribe, self.ping(now_ms)])
 
     def _pong(self, message: Mapping[str, Any], now_ms: float) -> None:

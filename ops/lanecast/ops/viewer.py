@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from urllib.parse import urlsplit
@@ -142,8 +143,8 @@ def _why_closed(closed: ConnectionClosed) -> tuple[str, float]:
     if final is not None:
         raise Problem(f"the gateway {final} ({code}{f': {reason}' if reason else ''})")
     wait_s = 0.0
-    with contextlib.suppress(msgspec.DecodeError, KeyError, TypeError, ValueError):
-        wait_s = min(30.0, float(msgspec.json.decode(reason)["retry_ms"]) / 1000)
+    if advice := re.fullmatch(r"retry_ms=(\d{1,6})", reason):
+        wait_s = min(30.0, int(advice[1]) / 1000)
     return f"closed by the gateway ({code}{f': {reason}' if reason else ''})", wait_s
 
 

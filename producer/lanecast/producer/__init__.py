@@ -7,12 +7,16 @@
             ...
             run.frame({"points": {"id": ids, "x": xs, "y": ys}}, step=i, time_s=t)
 
-Works with the base dependencies alone; NumPy columns are understood when the simulation brings NumPy along.
+`AsyncRun` is the same for coroutines. Works with the base dependencies alone; NumPy columns are
+understood when the simulation brings NumPy along.
 """
 
 from lanecast.broker.errors import InvalidMessage
+from lanecast.producer.async_run import AsyncRun
+from lanecast.producer.live import Live
 from lanecast.producer.params import Param
+from lanecast.producer.profile import Report
 from lanecast.producer.run import Run
 from lanecast.producer.stats import Stats
 
-__all__ = ["InvalidMessage", "Param", "Run", "Stats"]
+__all__ = ["AsyncRun", "InvalidMessage", "Live", "Param", "Report", "Run", "Stats"]

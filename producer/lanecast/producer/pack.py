@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from lanecast.broker.checks import MAX_STRING, a_name, kind_of, strings
 from lanecast.broker.errors import InvalidMessage, TooLarge
+from lanecast.producer.shapes import columns_of
 
 MAX_ROWS: Final = 1_000_000
 MAX_COLUMNS: Final = 64
@@ -32,7 +33,7 @@ _names: set[str] = set()  # names that have been checked
 
 
 def pack_layer(value: Any, path: str, *, thorough: bool = True) -> dict[str, Any]:
-    """The columns of one layer, from rows (a sequence of maps) or columns (a map); both need `id`.
+    """The columns of one layer, in any of the shapes that `shapes` knows; it needs `id`.
 
     `thorough` also looks for ids that come twice in arrays, which costs as much as everything else.
 
@@ -55,7 +56,7 @@ def pack_layer(value: Any, path: str, *, thorough: bool = True) -> dict[str, Any
 def pack_columns(value: Any, path: str, *, thorough: bool = True, needs_id: bool = False) -> dict[str, Any]:
     """The columns of a set of items, all equally long; see `pack_layer` for errors."""
     if type(value) is not dict and not isinstance(value, Mapping):
-        value = _rows_to_columns(value, path)
+        value = columns_of(value, path)
     if len(value) > MAX_COLUMNS:
         raise TooLarge(path, len(value), MAX_COLUMNS, "columns")
     if needs_id and "id" not in value:
@@ -321,25 +322,6 @@ def _plain(item: Any) -> Any:
         if isinstance(item, kind):
             return kind(item)
     return item
-
-
-def _rows_to_columns(rows: Any, path: str) -> dict[str, list[Any]]:
-    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
-        raise InvalidMessage(path, f"expected rows (a list of maps) or columns (a map), got {kind_of(rows)}")
-    if not rows:
-        return {"id": []}
-    try:
-        if set(map(len, rows)) == {len(rows[0])}:
-            return {name: [row[name] for row in rows] for name in rows[0]}
-    except (TypeError, KeyError, IndexError):
-        pass  # something is wrong: find out where
-    for index, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise InvalidMessage(f"{path}[{index}]", f"expected a map, got {kind_of(row)}")
-        if row.keys() != rows[0].keys():
-            odd = sorted(str(name) for name in rows[0].keys() ^ row.keys())
-            raise InvalidMessage(f"{path}[{index}].{odd[0]}", "every row needs the same fields as the first")
-    raise InvalidMessage(path, "expected rows (a list of maps)")
 
 
 def _twice(ids: list[Any]) -> Any:

@@ -21,7 +21,7 @@ from typing import Any, Final
 import redis
 import structlog
 
-from lanecast.broker import append, flow, images, keys, register, scripts
+from lanecast.broker import append, demand, flow, images, keys, register, scripts
 from lanecast.broker.backoff import Backoff
 from lanecast.broker.errors import Fenced, InvalidMessage
 from lanecast.broker.flow import Flow
@@ -80,6 +80,7 @@ class Publisher:
         """
         self.epoch = 0
         self.fenced = False
+        self.viewers: int | None = None
         self._throttle = Throttle()
         self._memory_refused = False
         self._run = run
@@ -183,7 +184,9 @@ class Publisher:
         buffered = {name: 0 if gone else len(replay) for name, (_, replay) in self._lanes.items()}
         buffered[HIGH.name] = 0 if gone else len(self._frames)
         buffered[LOW.name] = 0 if gone else len(self._pictures)
-        return Stats(published, dropped, buffered, self._reconnects, self._connected, self.epoch, self.fenced)
+        return Stats(
+            published, dropped, buffered, self._reconnects, self._connected, self.epoch, self.fenced, self.viewers
+        )
 
     def _buffered(self) -> int:
         return len(self._frames) + len(self._pictures) + sum(len(replay) for _, replay in self._lanes.values())
@@ -229,8 +232,7 @@ class Publisher:
             self._begin_epoch()
         else:
             self._tick()
-            for lane, replay in self._lanes.values():
-                self._append(lane, replay, *replay.last())
+            self._ask()
         self._connected = True
 
     def _back(self) -> None:
@@ -252,12 +254,20 @@ class Publisher:
             raise Fenced(f"producer {self._producer!r} of run {self._run!r}", self.epoch, int(newest))
         if newest is None:  # the server came back empty, or the run was deleted: begin anew with all that is kept
             self._begin_epoch(by=self.epoch + 1)
+        elif added:  # an append was quicker than we: it was told what is lost, the other lane may have nothing to send
+            self._ask()
         if newest is None or added:
             now_ms = time.time() * 1000
             messages = [Message(kind, data, t_ms=now_ms) for kind, data in self._announce()]
             self._lanes[CRITICAL.name][1].put_first(messages)
             log.warning("run_announced_again", run=self._run, reason="the server does not know it any more")
         self._obey(flow.from_fields(client.hgetall(keys.flow(self._run))))
+        self.viewers = demand.watchers_answer(scripts.run_sync(client, demand.watchers_call(self._run)))
+
+    def _ask(self) -> None:
+        """Ask in each lane whether the server still has what it acknowledged; if not, it is sent again from there."""
+        for lane, replay in self._lanes.values():
+            self._append(lane, replay, *replay.last())
 
     def _obey(self, wanted: Flow) -> None:
         """Take the run's flow state; its beginning and its end are told once."""

@@ -23,6 +23,7 @@ class Stats:
         connected: whether the last exchange with the server went well.
         epoch: this producer's number among all that published the run under its name; 0 before the first connection.
         fenced: whether a newer producer has taken over, and this one has stopped publishing.
+        viewers: how many watch the run, as of the last second with a server; None if it could not be asked yet.
     """
 
     published: dict[str, int]
@@ -32,6 +33,7 @@ class Stats:
     connected: bool
     epoch: int
     fenced: bool
+    viewers: int | None = None
 
 
 class Counters:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import structlog
@@ -50,6 +50,7 @@ class Steering:
         self._seen = 0
         self._interrupted = False
         self._callbacks: dict[str, list[Callback]] = {}
+        self._wakers: list[Callable[[], None]] = []
         self._results: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     @property
@@ -59,14 +60,20 @@ class Steering:
 
     def on_param(self, name: str, callback: Callback) -> None:
         """Call `callback(value)` inside `turn` after a viewer has changed the parameter."""
-        if name not in self.params:
-            raise InvalidMessage(
-                f"params.{name}", f"the run has no such parameter ({', '.join(self.params) or 'none'})"
-            )
+        self._known(name)
         self._callbacks.setdefault(name, []).append(callback)
 
-    def turn(self) -> bool:
-        """The simulation asks whether to take its next step: waits while paused, False once it has to stop."""
+    @property
+    def paused(self) -> bool:
+        """Whether the next `turn` waits."""
+        return self._paused and not self._steps and not self._stopping
+
+    def on_command(self, wake: Callable[[], None]) -> None:
+        """Call `wake()` after each command, on the thread that took it."""
+        self._wakers.append(wake)
+
+    def try_turn(self) -> bool | None:
+        """As `turn`, but None where that would wait."""
         self._obeys = True
         while True:
             self._apply()
@@ -83,20 +90,78 @@ class Steering:
                     self._steps -= 1
                     return True
                 self._become("paused")
-                self._changed.wait(INTERRUPT_S)
+                return None
+
+    def turn(self) -> bool:
+        """The simulation asks whether to take its next step: waits while paused, False once it has to stop."""
+        while (may := self.try_turn()) is None:
+            self._wait(INTERRUPT_S)
+        return may
+
+    def poll(self) -> tuple[bool, bool]:
+        """The simulation asks without waiting: (paused, stopping). What viewers have set takes effect here, too."""
+        self._obeys = True
+        self._apply()
+        with self._changed:
+            self._seen = self._commands
+            return self._paused, self._stopping or self._interrupted
 
     def sleep(self, seconds: float) -> bool:
         """Wait on the simulation's thread; False if a command came in since the last `turn`, which ends the wait."""
         deadline = time.monotonic() + seconds
-        with self._changed:
-            while self._seen == self._commands:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return True
-                self._changed.wait(min(left, INTERRUPT_S))
-                if self._interrupted:
-                    break
+        while not self.disturbed:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return True
+            self._wait(min(left, INTERRUPT_S))
         return False
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether to sleep no longer: a command came in since the last `turn`, or the simulation was interrupted."""
+        return self.unseen or self._interrupted
+
+    @property
+    def unseen(self) -> bool:
+        """Whether a command came in since the last `turn`."""
+        return self._seen != self._commands
+
+    @property
+    def over(self) -> bool:
+        """Whether `turn` is False from now on."""
+        return self._stopping or self._interrupted
+
+    def wait_for_change(self, names: Collection[str], timeout_s: float | None) -> dict[str, Any]:
+        """Wait on the simulation's thread until viewers have set one of the parameters (of all, if none is named).
+
+        Returns name -> value of those, in force from now on; empty if the time was over, or the run has to stop.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            changed = self.take_change(names)
+            left = INTERRUPT_S if deadline is None else min(INTERRUPT_S, deadline - time.monotonic())
+            if changed or left <= 0 or self.over:
+                return changed
+            self._wait(left)
+
+    def take_change(self, names: Collection[str]) -> dict[str, Any]:
+        """What viewers have set since the last `turn`, in force from now on; only of `names`, if there are any."""
+        for name in names:
+            self._known(name)
+        self._seen = self._commands
+        return {name: value for name, value in self._apply().items() if not names or name in names}
+
+    def ask(self, name: str, args: dict[str, Any] | None = None) -> None:
+        """Do what a viewer's command would, for the program itself.
+
+        Raises:
+            InvalidMessage: the run is stopping, or an argument is wrong.
+        """
+        with self._changed:
+            if self.state == "ended":
+                return
+            self._carry_out(name, args or {})
+        self._wake()
 
     def interrupt(self) -> None:
         """Let `turn` return False and `sleep` end, within `INTERRUPT_S`; takes no lock, so a signal handler may."""
@@ -115,6 +180,7 @@ class Steering:
             self._become("ended")
             self._stopping = True
             self._changed.notify_all()
+        self._wake()
 
     def handle(self, command: Command, now_ms: float) -> None:
         """Do a command, or not, and say so: a `control` if something has changed, and always a `result`."""
@@ -130,6 +196,7 @@ class Steering:
                 while len(self._results) > KEPT_RESULTS:
                     self._results.popitem(last=False)
             self._say("result", result)
+        self._wake()
 
     def control(self) -> dict[str, Any]:
         """The wire's `control`: what the simulation does now."""
@@ -145,7 +212,10 @@ class Steering:
             raise InvalidMessage("name", "the simulation has ended")
         if not self._obeys and self._frames >= DEAF_AFTER:
             raise InvalidMessage("name", "this simulation takes no commands: it never asks Run.running()")
-        getattr(self, f"_{command.name}")(command.args)
+        self._carry_out(command.name, command.args)
+
+    def _carry_out(self, name: str, args: dict[str, Any]) -> None:
+        getattr(self, f"_{name}")(args)
         self._commands += 1
         self._changed.notify_all()
         self._say("control", self.control())
@@ -190,7 +260,23 @@ class Steering:
         if self._stopping:
             raise InvalidMessage("name", "the simulation is stopping")
 
-    def _apply(self) -> None:
+    def _known(self, name: str) -> None:
+        if name not in self.params:
+            raise InvalidMessage(
+                f"params.{name}", f"the run has no such parameter ({', '.join(self.params) or 'none'})"
+            )
+
+    def _wait(self, seconds: float) -> None:
+        """Until a command comes, at most for `seconds`."""
+        with self._changed:
+            if not self.unseen:
+                self._changed.wait(seconds)
+
+    def _wake(self) -> None:
+        for wake in self._wakers:
+            wake()
+
+    def _apply(self) -> dict[str, Any]:
         """Make the values that viewers have set the simulation's own, outside the lock: callbacks take time."""
         with self._changed:
             fresh, self._fresh = self._fresh, {}
@@ -203,6 +289,7 @@ class Steering:
                     log.exception("on_param_failed", param=name)
                     text = f"setting {name} to {value} failed: {type(error).__name__}: {error}"
                     self._say("status", {"level": "error", "text": text[:4096], "time_s": 0.0})
+        return fresh
 
     def _become(self, state: str) -> None:
         if self.state not in {state, "ended"}:

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -23,6 +23,24 @@ REPORT_S: Final = 1.0
 TITLES: Final = {"cologne8": "Cologne, eight junctions", "ingolstadt21": "Ingolstadt, 21 junctions"}
 
 log = structlog.get_logger()
+
+W = TypeVar("W", bound=World)
+W_contra = TypeVar("W_contra", bound=World, contravariant=True)
+
+
+class Extras(Protocol[W_contra]):
+    """What a producer shows besides traffic: parameters, and events once a second."""
+
+    title: str
+    kind: str
+    params: dict[str, Param]
+    metadata: dict[str, str | float | bool]
+
+    def begin(self, world: W_contra, run: Run) -> None:
+        """The run is open; nothing was simulated yet."""
+
+    def report(self, world: W_contra, run: Run) -> None:
+        """Publish the second behind us."""
 
 
 def main(
@@ -52,24 +70,35 @@ def main(
         ScenarioNotFound: there is no such scenario, or libsumo is not installed.
     """
     config = find_scenario(name)
-    run_id = run_id or re.sub(r"[^A-Za-z0-9._-]+", "-", config.stem).strip("._-")[:64] or "sumo"
-    keys.check_id(run_id)
+    run_id = run_id_of(run_id, config.stem)
     world = World(config, step_length_s=step_length_s, warm_up_s=warm_up_s)
     try:
-        _publish(world, config.stem, run_id, url, step_rate, demand_scale, max_steps)
+        publish(world, config.stem, run_id, url, step_rate, demand_scale, max_steps)
     finally:
         world.close()
 
 
-def _publish(
-    world: World,
+def run_id_of(wanted: str | None, scenario: str) -> str:
+    """The run's id: the one that is wanted, or the scenario's name in characters that an id may have.
+
+    Raises:
+        InvalidMessage: the one that is wanted has others.
+    """
+    return keys.check_id(wanted or re.sub(r"[^A-Za-z0-9._-]+", "-", scenario).strip("._-")[:64] or "sumo")
+
+
+def publish(
+    world: W,
     scenario: str,
     run_id: str,
     url: str | None,
     step_rate: float,
     demand_scale: float,
     max_steps: int | None,
+    *,
+    extras: Extras[W] | None = None,
 ) -> None:
+    """Publish a world until it is stopped; `extras`: what it shows besides traffic."""
     fastest = round(world.fastest, 2)
     params = {
         "step_rate": Param(float(step_rate), min=1, max=100, step=1, unit="steps/s", title="Steps per second"),
@@ -78,17 +107,22 @@ def _publish(
     }
     run = Run(
         run_id,
-        title=TITLES.get(scenario, f"SUMO: {scenario}"),
-        kind="traffic",
-        params=params,
-        metadata={"simulator": "SUMO", "scenario": scenario, "step_length_s": world.step_length_s},
+        title=TITLES.get(scenario, f"SUMO: {scenario}") + (extras.title if extras is not None else ""),
+        kind=extras.kind if extras is not None else "traffic",
+        params=params | (extras.params if extras is not None else {}),
+        metadata={
+            "simulator": "SUMO", "scenario": scenario, "step_length_s": world.step_length_s,
+            **(extras.metadata if extras is not None else {}),
+        },
         url=url,
-    )
+    )  # fmt: skip
     with _ended_by_signals(run), run:
-        _simulate(world, run, fastest, max_steps)
+        if extras is not None:
+            extras.begin(world, run)
+        _simulate(world, run, fastest, max_steps, extras)
 
 
-def _simulate(world: World, run: Run, fastest: float, max_steps: int | None) -> None:
+def _simulate(world: W, run: Run, fastest: float, max_steps: int | None, extras: Extras[W] | None) -> None:
     run.scene(world.scene())
     pace = Pace(run.params["step_rate"], time.monotonic())
     run.on_param("step_rate", lambda rate: pace.change(rate, time.monotonic()))
@@ -106,7 +140,8 @@ def _simulate(world: World, run: Run, fastest: float, max_steps: int | None) -> 
             layers = {"vehicles": world.vehicles(), "lights": world.lights()}
         with run.phase("publish"):
             run.frame(layers, step=world.step, time_s=world.time_s)
-            report.publish(run, layers["vehicles"], time.monotonic())
+            if report.publish(run, layers["vehicles"], time.monotonic()) and extras is not None:
+                extras.report(world, run)
         run.sleep(pace.wait_s(time.monotonic()))
 
 
@@ -119,12 +154,12 @@ class Report:
         self._step = world.step
         self._time_s = world.time_s
 
-    def publish(self, run: Run, vehicles: dict[str, Any], now_s: float) -> None:
-        """Publish if it is time."""
+    def publish(self, run: Run, vehicles: dict[str, Any], now_s: float) -> bool:
+        """Publish if it is time; whether it was."""
         world = self._world
         wall_s = now_s - self._at_s
         if wall_s < REPORT_S:
-            return
+            return False
         values = world.metrics(vehicles) | {
             "steps_per_s": (world.step - self._step) / wall_s,
             "real_time_factor": (world.time_s - self._time_s) / wall_s,
@@ -132,6 +167,7 @@ class Report:
         self._at_s, self._step, self._time_s = now_s, world.step, world.time_s
         run.metrics(values)
         run.events("traffic", world.traffic())
+        return True
 
 
 @contextmanager

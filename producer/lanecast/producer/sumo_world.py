@@ -72,8 +72,9 @@ class World:
             "--route-steps", "2",
         ]  # fmt: skip
         self._warm_up_s = warm_up_s
-        self._variables = (
+        self._variables: tuple[int, ...] = (
             libsumo.constants.VAR_POSITION, libsumo.constants.VAR_ANGLE, libsumo.constants.VAR_SPEED,
+            *self._more_variables(libsumo.constants),
         )  # fmt: skip
         self.episode = 0
         self.step = 0
@@ -124,7 +125,7 @@ class World:
 
     def vehicles(self) -> dict[str, Any]:
         """Columns of the layer `vehicles`: `x`, `y` of the middle in metres, `angle` in degrees CCW, `speed` in m/s."""
-        position, angle, speed = self._variables
+        position, angle, speed = self._variables[:3]
         found = self._sumo.vehicle.getAllSubscriptionResults()
         rows = [
             (vehicle, *values[position], values[angle], values[speed], *self._lengths[vehicle])
@@ -189,6 +190,14 @@ class World:
         """The speed limit in force on each lane, in m/s."""
         return {lane: self._sumo.lane.getMaxSpeed(lane) for lane in self._limits}
 
+    def _more_variables(self, constants: Any) -> tuple[int, ...]:
+        """What else of every vehicle is read in each step, for subclasses."""
+        del constants
+        return ()
+
+    def _departed(self, vehicle: str) -> None:
+        """A vehicle is on the road now; for subclasses."""
+
     def _begin(self) -> None:
         sumo = self._sumo
         sumo.start(self._command)
@@ -215,6 +224,7 @@ class World:
         sumo = self._sumo
         sumo.simulationStep()
         for vehicle in sumo.simulation.getDepartedIDList():
+            self._departed(vehicle)
             sumo.vehicle.subscribe(vehicle, self._variables)
             self._lengths[vehicle] = (
                 sumo.vehicle.getLength(vehicle), sumo.vehicle.getWidth(vehicle), sumo.vehicle.getVehicleClass(vehicle),

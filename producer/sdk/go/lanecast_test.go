@@ -1,6 +1,7 @@
 package lanecast
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -129,6 +130,9 @@ func encoded(kind string, p object) ([]byte, error) {
 		return packScene(scene)
 	case "image":
 		data, _ := hex.DecodeString(p["data"].(object)["hex"].(string))
+		if text("mime") == "image/x-raw" {
+			return packPixels(text("camera"), Pixels{int(number("width")), int(number("height")), int(number("channels")), data}, int64(number("step")), number("time_s"))
+		}
 		return packImage(text("camera"), text("mime"), data, int64(number("step")), number("time_s"))
 	}
 	return nil, nil
@@ -221,6 +225,8 @@ func TestAMistakeNamesTheField(t *testing.T) {
 		"layers.points.id[0]": frame(Columns{"id": []int{-1}}),
 		"layers.points.x[1]":  frame(Columns{"id": []int{1, 2}, "x": []float64{1, nan}}),
 		"values.loss":         second(packMetrics(map[string]float64{"loss": nan}, 0, 0)),
+		"channels":            second(packPixels("front", Pixels{1, 1, 2, []byte{1, 2}}, 0, 0)),
+		"data":                second(packPixels("front", Pixels{2, 1, 3, []byte{1, 2}}, 0, 0)),
 		"level":               second(packStatus("fatal", "x", 0)),
 		"text":                second(packStatus("info", strings.Repeat("x", 4097), 0)),
 		"run":                 second(Start("no run id!", Options{})),
@@ -317,6 +323,50 @@ func TestCommandsAreReadAsTheVectorsSay(t *testing.T) {
 	}
 }
 
+func TestAChangeIsToldOnceInsideRunningAndIsSeenFromThere(t *testing.T) {
+	s, err := newSteering(map[string]Param{"gain": {Value: 1.0}}, func(string, map[string]any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Run{steering: s}
+	var told []any
+	if err := r.OnParam("gain", func(value any) { told = append(told, value, r.Float("gain")) }); err != nil {
+		t.Fatal(err)
+	}
+	if r.OnParam("speed", func(any) {}) == nil {
+		t.Error("a parameter that the run does not have")
+	}
+	r.Running()
+	c, _ := readCommand(map[string]string{"command_id": "a", "name": "set_params", "args": `{"params": {"gain": 2}}`})
+	s.handle(c, 0)
+	if r.Float("gain") != 1 || told != nil {
+		t.Error("not before the next step")
+	}
+	r.Running()
+	if r.Running(); !reflect.DeepEqual(told, []any{2.0, 2.0}) {
+		t.Error(told)
+	}
+}
+
+func TestTheNextFrameTellsHowLongAPhaseTook(t *testing.T) {
+	r := Run{publisher: newPublisher("sim", "sim", nil, nil, nil)}
+	for range 2 {
+		r.Phase("planner")()
+	}
+	if err := r.Frame(Frame{Step: 1, Phases: map[string]float64{"physics": 2}}); err != nil {
+		t.Fatal(err)
+	}
+	var said struct {
+		Phases map[string]float64 `msgpack:"phases"`
+	}
+	if err := msgpack.NewDecoder(bytes.NewReader(r.publisher.frames.first().data)).Decode(&said); err != nil {
+		t.Fatal(err)
+	}
+	if _, there := said.Phases["planner"]; !there || said.Phases["physics"] != 2 || len(r.phases) > 0 {
+		t.Error(said)
+	}
+}
+
 func filled(limit int, count byte) *replay {
 	r := &replay{limit: limit}
 	for n := byte(1); n <= count; n++ {
@@ -404,10 +454,14 @@ func rehearse(url, id string) int {
 	must(err)
 	must(run.Scene(Scene{Kind: "plain", Bounds: [4]float64{0, 0, 10, 10}}))
 	must(run.Image("front", "image/png", []byte{1, 2, 3}))
+	must(run.ImageRaw("top", Pixels{Width: 2, Height: 1, Channels: 3, Data: []byte{1, 2, 3, 4, 5, 6}}))
+	must(run.OnParam("gain", func(any) { must(run.Log("info", "gain is set")) }))
 	must(run.Events("traffic", Columns{"edge": []string{"a"}, "mean_speed": []float32{3}, "occupancy": []float64{0.5}}))
 	must(run.Log("info", "begun"))
 	for n := int64(1); run.Running() && !run.Stats().Fenced; n++ {
+		ended := run.Phase("step")
 		points := Columns{"id": []uint32{1, 2}, "x": []float32{0, float32(run.Float("gain"))}, "y": []int{0, 5}}
+		ended()
 		must(run.Frame(Frame{Step: n, TimeS: float64(n) / 10, Layers: Layers{"points": points}}))
 		must(run.Metrics(map[string]float64{"n": float64(n)}))
 		must(run.Status("info", fmt.Sprint(n)))

@@ -143,6 +143,34 @@ func packImage(camera, mime string, data []byte, step int64, timeS float64) ([]b
 	return pack(map[string]any{"camera": camera, "mime": mime, "step": step, "time_s": timeS, "data": data})
 }
 
+// Pixels is a picture as it is in memory: rows from the top, unsigned bytes, Channels 1 (grey), 3 (RGB) or 4 (RGBA).
+type Pixels struct {
+	Width, Height, Channels int
+	Data                    []byte
+}
+
+func packPixels(camera string, p Pixels, step int64, timeS float64) ([]byte, error) {
+	if err := checkName(camera, "camera"); err != nil {
+		return nil, err
+	}
+	if p.Width < 1 || p.Width > 8192 {
+		return nil, invalid("width", "%d is not from 1 to 8192 pixels", p.Width)
+	}
+	if p.Height < 1 || p.Height > 8192 {
+		return nil, invalid("height", "%d is not from 1 to 8192 pixels", p.Height)
+	}
+	if p.Channels != 1 && p.Channels != 3 && p.Channels != 4 {
+		return nil, invalid("channels", "%d is not 1, 3 or 4", p.Channels)
+	}
+	if expected := p.Width * p.Height * p.Channels; len(p.Data) != expected {
+		return nil, invalid("data", "expected %d bytes, got %d", expected, len(p.Data))
+	}
+	return pack(map[string]any{
+		"camera": camera, "mime": "image/x-raw", "step": step, "time_s": timeS,
+		"width": p.Width, "height": p.Height, "channels": p.Channels, "data": p.Data,
+	})
+}
+
 func packScene(scene Scene) ([]byte, error) {
 	payload := map[string]any{"kind": scene.Kind, "bounds": scene.Bounds[:]}
 	for i, bound := range scene.Bounds {

@@ -243,19 +243,8 @@ func (p *publisher) greet(ctx context.Context) error {
 		if err := p.tick(ctx); err != nil {
 			return err
 		}
-		for _, l := range []*lane{&p.critical, &p.normal} {
-			p.mu.Lock()
-			acked := l.replay.acked
-			var last []message
-			if n := len(l.replay.kept); n > 0 {
-				last = []message{l.replay.kept[n-1]}
-			}
-			p.mu.Unlock()
-			if last != nil {
-				if _, err := p.append(ctx, l, acked, last); err != nil {
-					return err
-				}
-			}
+		if err := p.ask(ctx); err != nil {
+			return err
 		}
 		p.reconnects++
 	}
@@ -289,6 +278,10 @@ func (p *publisher) tick(ctx context.Context) error {
 		if err := p.beginEpoch(ctx, p.epoch+1); err != nil {
 			return err
 		}
+	} else if !known { // an append was quicker than we: the other lane may have nothing to send
+		if err := p.ask(ctx); err != nil {
+			return err
+		}
 	}
 	if forgotten || !known {
 		told := p.announce()
@@ -311,6 +304,25 @@ func (p *publisher) tick(ctx context.Context) error {
 	p.mu.Lock()
 	p.shedLow = stopped || flow["shed_low"] == "1"
 	p.mu.Unlock()
+	return nil
+}
+
+// ask finds out whether the server still has what it acknowledged; if not, it is sent again from there.
+func (p *publisher) ask(ctx context.Context) error {
+	for _, l := range []*lane{&p.critical, &p.normal} {
+		p.mu.Lock()
+		acked := l.replay.acked
+		var last []message
+		if n := len(l.replay.kept); n > 0 {
+			last = []message{l.replay.kept[n-1]}
+		}
+		p.mu.Unlock()
+		if last != nil {
+			if _, err := p.append(ctx, l, acked, last); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -405,7 +417,8 @@ func (p *publisher) sendImage(ctx context.Context) (bool, error) {
 	for camera, picture := range p.images {
 		delete(p.images, camera) // at most once: whatever happens now, it is not sent again
 		p.mu.Unlock()
-		return p.add(ctx, "low", 64, picture)
+		bound := min(64, max(4, (32<<20)/max(1, len(picture.data)))) // while pictures are large, fewer of them wait
+		return p.add(ctx, "low", int64(bound), picture)
 	}
 	p.mu.Unlock()
 	return false, nil

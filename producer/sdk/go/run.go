@@ -40,6 +40,7 @@ type Run struct {
 	timed  bool
 	frames int
 	scene  []byte
+	phases map[string]float64
 	closed sync.Once
 }
 
@@ -140,6 +141,12 @@ func (r *Run) Frame(f Frame) error {
 	if r.frames > 0 && f.TimeS < r.timeS {
 		return invalid("time_s", "goes back from %v to %v", r.timeS, f.TimeS)
 	}
+	if len(r.phases) > 0 {
+		phases := r.phases
+		r.phases = nil
+		maps.Copy(phases, f.Phases)
+		f.Phases = phases
+	}
 	data, err := packFrame(f)
 	if err != nil {
 		return err
@@ -197,6 +204,35 @@ func (r *Run) Image(camera, mime string, picture []byte) error {
 		r.publisher.putImage(camera, data)
 	}
 	return err
+}
+
+// ImageRaw publishes one picture of one camera as it is in memory; newest wins.
+func (r *Run) ImageRaw(camera string, pixels Pixels) error {
+	step, timeS := r.moment()
+	data, err := packPixels(camera, pixels, step, timeS)
+	if err == nil {
+		r.publisher.putImage(camera, data)
+	}
+	return err
+}
+
+// Phase measures a part of the step until what it returns is called, as in `defer run.Phase("planner")()`; the next frame
+// tells how long it took.
+func (r *Run) Phase(name string) func() {
+	began := time.Now()
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.phases == nil {
+			r.phases = map[string]float64{}
+		}
+		r.phases[name] += time.Since(began).Seconds() * 1000
+	}
+}
+
+// OnParam has changed called inside Running when viewers have set the parameter, before the step that sees the new value.
+func (r *Run) OnParam(name string, changed func(value any)) error {
+	return r.steering.onParam(name, changed)
 }
 
 // Close ends the run and sends what is left; false if that did not all arrive in time. Safe to repeat.

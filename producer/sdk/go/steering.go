@@ -165,6 +165,7 @@ type steering struct {
 	order    []string
 	changed  chan struct{} // closed at every change, and replaced
 	say      say
+	watched  map[string][]func(value any)
 }
 
 func newSteering(params map[string]Param, say say) (*steering, error) {
@@ -194,8 +195,24 @@ func (s *steering) turn() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		maps.Copy(s.values, s.asked)
 		s.seen = s.commands
+		var told []func()
+		for name, value := range s.asked {
+			if s.values[name] != value {
+				for _, changed := range s.watched[name] {
+					told = append(told, func() { changed(value) })
+				}
+			}
+		}
+		maps.Copy(s.values, s.asked)
+		if len(told) > 0 { // not under the lock: the simulation may call us from there
+			s.mu.Unlock()
+			for _, tell := range told {
+				tell()
+			}
+			s.mu.Lock()
+			continue
+		}
 		switch {
 		case s.stopping:
 			return false
@@ -212,6 +229,19 @@ func (s *steering) turn() bool {
 		<-changed
 		s.mu.Lock()
 	}
+}
+
+func (s *steering) onParam(name string, changed func(value any)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.params[name]; !known {
+		return invalid("params."+name, "the run has no such parameter")
+	}
+	if s.watched == nil {
+		s.watched = map[string][]func(value any){}
+	}
+	s.watched[name] = append(s.watched[name], changed)
+	return nil
 }
 
 // sleep ends at once, with false, if a command comes or has come since the last turn.

@@ -12,7 +12,7 @@
 --
 -- Returns {status, n}
 --   ok      n = seq of the last message now appended; messages that were there already are skipped
---   gap     n = the seq expected; nothing was appended, go back to it
+--   gap     n = the seq expected; nothing was appended, go back to it. 1: the server may have lost all that it had
 --   full    n = seq of the last message appended; send the rest later
 --   fenced  n = the newest epoch; a younger producer of this name exists, stop
 local producer, epoch, lane = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -23,7 +23,9 @@ if newest > epoch then
   return {'fenced', newest}
 end
 if newest < epoch then
-  -- The server has lost the registration (it came back empty): the producer in hand is the newest we know.
+  -- The server has lost the registration (it came back empty, or the run was deleted): the producer in hand is the newest
+  -- we know, and should it begin a new epoch, that is above this one. What it had appended is lost as well: unless it begins
+  -- with the first message, it is told below to go back to it.
   redis.call('HSET', KEYS[2], producer, epoch)
 end
 
@@ -35,8 +37,6 @@ if stored then
   if tonumber(string.sub(stored, 1, colon - 1)) == epoch then
     last = tonumber(string.sub(stored, colon + 1))
   end
-elseif newest < epoch then
-  last = seq - 1 -- an empty server cannot know what was acknowledged before: go on from where the producer is
 end
 if seq > last + 1 then
   return {'gap', last + 1}

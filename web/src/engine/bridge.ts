@@ -30,7 +30,8 @@ export type ToEngine =
       theme: ThemeName;
     }
   | { type: 'token'; token: string | null }
-  | { type: 'watch'; run: string | null; tier: string }
+  /** `images`: whether camera pictures are wanted. */
+  | { type: 'watch'; run: string | null; tier: string; images: boolean }
   /** The list of runs has this one. */
   | { type: 'appeared'; run: string }
   | { type: 'retry' }
@@ -53,6 +54,8 @@ export type ToEngine =
     }
   /** The minimap was clicked there: bring that place to the middle of the scene. */
   | { type: 'minimap-go'; x: number; y: number }
+  /** Looks at a moment of the history, or at the present again. */
+  | { type: 'look'; to: LookTo }
   | { type: 'trails'; on: boolean }
   | { type: 'theme'; theme: ThemeName }
   | { type: 'pan'; dx: number; dy: number }
@@ -69,6 +72,24 @@ export type ToEngine =
   | { type: 'table'; wish: TableWish | null }
   /** Answered by `found`. */
   | { type: 'find'; query: string; limit: number };
+
+/** A moment to look at: by its number, by so many frames from the one that is shown, the oldest; or the present. */
+export type LookTo = 'live' | 'first' | { seq: number } | { by: number };
+
+/** What can be looked back to. Frames are numbered; the numbers keep their meaning while old ones go. */
+export interface HistorySummary {
+  first: number;
+  last: number;
+  /** Simulation times of the first and the last. */
+  fromS: number;
+  toS: number;
+  /** The frame that is looked at; null: the present. */
+  at: number | null;
+  /** Simulation seconds between what is looked at and the present. */
+  behindS: number;
+  /** The present, whatever is looked at. */
+  live: { timeS: number; metrics: Readonly<Record<string, number>>; metricsVersion: number };
+}
 
 export interface TableWish {
   /** Null: the first layer that has entities. */
@@ -139,6 +160,8 @@ export interface LayerSummary {
   role: LayerRole;
   rows: number;
   visible: boolean;
+  /** Whether it comes; one that is switched off does not. */
+  sent: boolean;
   /** Whether entities of this layer can be coloured in this way. */
   colours: readonly ColourBy[];
   groups?: GroupSummary | null;
@@ -200,6 +223,8 @@ export interface Summary {
   refreshMs: Spread | null;
   /** Milliseconds from the publication of a frame to the first picture of it, as far as the clocks are known. */
   paintedMs: Spread | null;
+  /** What can be looked back to; null: nothing yet. */
+  history: HistorySummary | null;
   framesDrawn: number;
   entitiesDrawn: number;
   hops: readonly HopSummary[];

@@ -19,6 +19,8 @@ const NOT_A_PICTURE_MS = 1000;
 
 export class Detail {
   level = 0;
+  /** What is known to be too much is not tried again. */
+  least = 0;
   private readonly window: number[] = [];
   private windowMs = 0;
   private calmMs = CALM_MS;
@@ -39,7 +41,7 @@ export class Detail {
       return false;
     }
     this.goodSinceMs ??= nowMs;
-    if (this.level === 0 || nowMs - this.goodSinceMs < this.calmMs) return false;
+    if (this.level <= this.least || nowMs - this.goodSinceMs < this.calmMs) return false;
     this.level -= 1;
     this.raisedAtMs = nowMs;
     this.goodSinceMs = null;
@@ -51,8 +53,16 @@ export class Detail {
     return this.level >= 3 ? 4 : this.level === 2 ? 2 : 1;
   }
 
+  /** From now on at least so much is left out. Answers whether the level has changed. */
+  setLeast(level: number): boolean {
+    this.least = level;
+    if (this.level >= level) return false;
+    this.level = level;
+    return true;
+  }
+
   reset(): void {
-    this.level = 0;
+    this.level = this.least = 0;
     this.window.length = this.windowMs = 0;
     this.calmMs = CALM_MS;
     this.goodSinceMs = null;

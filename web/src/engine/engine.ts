@@ -10,18 +10,23 @@ import { ServerClock } from './clock';
 import { Detail } from './detail';
 import { TierChooser } from './drawingTier';
 import { findEntities, tableWindow } from './entityTable';
+import type { Moment } from './frameHistory';
+import { FrameInbox } from './frameInbox';
 import { groupsOf } from './groups';
 import { Images } from './images';
 import { RateMeter, Recent, Smoothed } from './meters';
+import { LookBack } from './lookBack';
 import { Minimap } from './minimap';
 import { RunView } from './runView';
+import { LayerFilter } from './layerFilter';
+import { stageFor } from './runKinds';
 import { loadScene } from './sceneLoader';
 import { buildSceneMesh } from './sceneMesh';
 import { Session, type SessionEvent } from './session';
 import { GatewaySocket } from './socket';
 import { Stage } from './stage';
 import { Surfaces } from './surfaces';
-import { summarise } from './summary';
+import { layerSummary, summarise } from './summary';
 import { loadKernels } from './workspace';
 
 const SUMMARY_EVERY_MS = 100;
@@ -58,6 +63,11 @@ export class Engine {
   /** By layer; counted twice a second. */
   readonly groups = new Map<string, GroupSummary | null>();
 
+  /** Layers that were switched off, and so do not come any more. */
+  readonly filter = new LayerFilter();
+  readonly lookBack = new LookBack();
+  private wish = { tier: 'auto', images: true };
+  private readonly inbox = new FrameInbox();
   private socket: GatewaySocket | null = null;
   private apiUrl = '';
   private token: string | null = null;
@@ -106,7 +116,7 @@ export class Engine {
         this.session.start(message.token, nowMs);
         break;
       case 'watch':
-        this.watch(message.run, message.tier, nowMs);
+        this.watch(message.run, message.tier, message.images, nowMs);
         break;
       case 'appeared':
         this.session.appeared(message.run, nowMs);
@@ -170,11 +180,16 @@ export class Engine {
       case 'minimap-go':
         stage.goTo(this.minimap.world(message));
         break;
+      case 'look':
+        if (this.lookBack.go(message.to)) this.look();
+        break;
       case 'trails':
         stage.setTrails(message.on);
         break;
       case 'layer-visible':
+        this.noteLayer(message.layer);
         stage.setVisible(message.layer, message.visible);
+        this.tellWish(nowMs);
         break;
       case 'table':
         this.table = message.wish;
@@ -182,7 +197,7 @@ export class Engine {
         break;
       case 'find': {
         const { query, limit } = message;
-        const matches = findEntities(this.view.chain.layers, query, limit);
+        const matches = findEntities(this.shown.layers, query, limit);
         this.post({ type: 'found', query, matches });
         break;
       }
@@ -211,9 +226,11 @@ export class Engine {
     requestAnimationFrame(loop);
   }
 
-  private watch(run: string | null, tier: string, nowMs: number): void {
+  private watch(run: string | null, tier: string, images: boolean, nowMs: number): void {
+    this.wish = { tier, images };
     if (run !== this.run) {
       this.run = run;
+      this.inbox.clear();
       this.sceneAbort.abort();
       this.sceneVersion = null;
       this.view = new RunView();
@@ -228,8 +245,18 @@ export class Engine {
       this.selection = null;
       this.groups.clear();
       this.skippedUntilMs = 0;
+      this.filter.clear();
+      this.lookBack.clear();
+      this.stage.hidden.clear();
     }
-    this.session.watch(run, tier, nowMs);
+    this.tellWish(nowMs);
+  }
+
+  /** Asks the gateway for what is wanted now; layers that are hidden are not sent at all. */
+  private tellWish(nowMs: number): void {
+    const { tier, images } = this.wish;
+    const layers = this.filter.wanted(this.stage.hidden, this.view);
+    this.session.watch(this.run, tier, nowMs, { images, layers });
   }
 
   private command(message: Extract<ToEngine, { type: 'command' }>): void {
@@ -271,14 +298,17 @@ export class Engine {
   private event(event: SessionEvent): void {
     switch (event.kind) {
       case 'frame':
-        this.frame(event.message);
+        if (this.inbox.push(event.message, performance.now())) this.takeFrames();
         break;
       case 'lossless':
         this.lossless(event.message);
         break;
       case 'subscribed': {
         const { message, arrival } = event;
+        this.takeFrames();
+        const known = this.view.info !== null;
         this.view.info = message.info;
+        if (!known) stageFor(message.info.kind ?? '', this.stage);
         // A delta for a frame from before the gap must not be applied by chance.
         if (arrival === 'gap') this.view.chain.breakChain();
         this.post({ type: 'arrival', run: message.run, arrival, info: message.info });
@@ -311,9 +341,25 @@ export class Engine {
     }
   }
 
-  private frame(frame: FrameMessage): void {
+  /** What is on the screen: the present, or the moment that is looked back at. */
+  get shown(): Pick<Moment, 'layers' | 'metrics' | 'phases'> {
+    const { layers, metrics, phases } = this.view.chain;
+    return this.lookBack.moment ?? { layers, metrics: Object.fromEntries(metrics), phases };
+  }
+
+  private look(): void {
+    const { moment, still } = this.lookBack;
+    const { chain, playout } = this.view;
+    this.stage.show(moment?.layers ?? chain.layers, moment === null ? playout : still);
+    this.tellMoment();
+  }
+
+  private takeFrames(): void {
+    for (const { message, arrivedMs } of this.inbox.drain()) this.frame(message, arrivedMs);
+  }
+
+  private frame(frame: FrameMessage, nowMs: number): void {
     const { view, stage } = this;
-    const nowMs = performance.now();
     const alpha = view.playout.alpha(nowMs);
     const { timeS, step, epoch, life } = view.chain;
     const outcome = view.take(frame);
@@ -322,7 +368,10 @@ export class Engine {
       return;
     }
     this.chainBroken = false;
-    if (outcome === 'held') return;
+    if (outcome === 'held') {
+      this.lookBack.history.breakOff();
+      return;
+    }
     this.frames.add(nowMs);
     const changed = frame.key ? null : new Set(Object.keys(frame.layers));
     // A frame may bring events or metrics only. It is no new moment of the simulation: moves go on as they were, and it
@@ -330,8 +379,14 @@ export class Engine {
     const anew = frame.epoch !== epoch || view.chain.life !== life;
     const advanced = anew || frame.step > step || frame.time_s > timeS;
     const first = !view.hasFrame;
-    if (advanced || first) view.arrived(frame, nowMs, Date.now(), this.clock);
-    if (first) this.tellMoment(); // there is a moment to tell even where nothing can be drawn
+    const sinceMs = performance.now() - nowMs;
+    if (advanced || first) view.arrived(frame, nowMs, Date.now() - sinceMs, this.clock);
+    if (first) {
+      this.nextTableMs = 0; // the panels are made with all that belongs in them
+      this.tellMoment(); // there is a moment to tell even where nothing can be drawn
+    }
+    this.lookBack.history.add(frame, view.chain, nowMs);
+    if (this.lookBack.moment !== null) return;
     stage.update({
       alpha,
       elapsedS: frame.time_s - timeS,
@@ -341,7 +396,7 @@ export class Engine {
     });
     this.contentSinceMs ??= nowMs;
     this.countLate(nowMs);
-    if (stage.rendererStatus.state !== 'ready') this.shown();
+    if (stage.rendererStatus.state !== 'ready') this.nowShown();
   }
 
   private lossless(message: LosslessMessage): void {
@@ -404,9 +459,14 @@ export class Engine {
     this.skippedUntilMs = nowMs + SKIPPED_SHOWN_MS;
   }
 
+  private noteLayer(name: string): void {
+    const layer = this.view.chain.layers.get(name);
+    if (layer !== undefined) this.filter.note(layerSummary(name, layer, this));
+  }
+
   private tellTable(): void {
     if (this.table === null) return;
-    const window = tableWindow(this.view.chain.layers, this.table, this.view.info?.layers);
+    const window = tableWindow(this.shown.layers, this.table, this.view.info?.layers);
     this.post({ type: 'table', window });
   }
 
@@ -447,16 +507,18 @@ export class Engine {
     const before = this.lastLoopMs;
     this.lastLoopMs = nowMs;
     this.fps.add(nowMs);
+    this.takeFrames();
     this.chooseTier(nowMs);
     const sinceLastMs = nowMs - before;
     if (sinceLastMs < HIDDEN_AFTER_MS) this.refreshMs.add(sinceLastMs);
     const drew = this.stage.draw(nowMs);
     if (drew) {
+      if (this.detail.setLeast(this.stage.detailNeeded)) this.applyDetail();
       this.surfaces.drawn();
       this.tellLabels(nowMs);
       if (this.waitingSinceMs !== null) {
         this.notePainted();
-        this.shown();
+        this.nowShown();
       }
       // Only pictures in a row say how fast the machine is: else nothing moved.
       if (this.drewLastLoop && this.detail.add(sinceLastMs, nowMs)) this.applyDetail();
@@ -522,18 +584,21 @@ export class Engine {
     if (age !== null && age < HIDDEN_AFTER_MS * 20) this.paintedMs.add(age);
   }
 
-  private shown(): void {
+  private nowShown(): void {
     this.waitingSinceMs = null;
     this.tellMoment();
   }
 
   private tellMoment(): void {
-    this.shownTimeS = this.view.chain.timeS;
-    this.shownStep = this.view.chain.step;
+    const { timeS, step } = this.lookBack.moment ?? this.view.chain;
+    this.shownTimeS = timeS;
+    this.shownStep = step;
   }
 
   private beat(): void {
     const nowMs = performance.now();
+    // Where nothing is painted (a hidden tab), this is when frames are applied.
+    this.takeFrames();
     this.session.tick(nowMs);
     if (nowMs >= this.nextReportMs) {
       this.nextReportMs = nowMs + REPORT_EVERY_MS;
@@ -542,11 +607,12 @@ export class Engine {
     if (nowMs >= this.nextTableMs) {
       this.nextTableMs = nowMs + TABLE_EVERY_MS;
       this.tellTable();
-      for (const [name, layer] of this.view.chain.layers) this.groups.set(name, groupsOf(layer));
+      for (const [name, layer] of this.shown.layers) this.groups.set(name, groupsOf(layer));
     }
     this.act();
     const { selected } = this.stage;
-    this.selection = selected === null ? null : this.view.inspect(selected, this.selection);
+    this.selection =
+      selected === null ? null : this.view.inspect(selected, this.selection, this.shown.layers);
     this.post({ type: 'summary', summary: summarise(this, nowMs) });
   }
 

@@ -6,13 +6,15 @@ import { Trails } from './trails';
 
 export class Overlays {
   trailsOn = false;
+  vectorsOn = false;
   private readonly vectors = new Map<string, LineList>();
   private readonly paths = new Map<string, LineList>();
   private readonly trails = new Map<string, Trails>();
 
   /** A layer has been packed; `timeS` is null while it is no new moment of the simulation. */
   update(name: string, layer: Layer, list: DrawList, timeS: number | null): void {
-    const vectors = vectorLines(layer, list, this.vectors.get(name));
+    const before = this.vectors.get(name);
+    const vectors = this.vectorsOn ? vectorLines(layer, list, before) : null;
     if (vectors === null) this.vectors.delete(name);
     else this.vectors.set(name, vectors);
     if (list.role === 'paths') this.paths.set(name, pathLines(layer, list));

@@ -3,7 +3,7 @@ import type { FrameMessage, RunInfo } from '../protocol/messages';
 import type { HopSummary, SelectionSummary } from './bridge';
 import type { ServerClock } from './clock';
 import { FrameChain, type FrameOutcome } from './frameChain';
-import { cellValue, rowOf } from './layerStore';
+import { cellValue, rowOf, type Layer } from './layerStore';
 import type { Picked } from './picking';
 import { Playout } from './playout';
 
@@ -50,8 +50,12 @@ export class RunView {
   }
 
   /** All columns of one entity, for the inspector. Keeps what it showed last when the entity has left. */
-  inspect(picked: Picked, before: SelectionSummary | null): SelectionSummary {
-    const layer = this.chain.layers.get(picked.layer);
+  inspect(
+    picked: Picked,
+    before: SelectionSummary | null,
+    layers: ReadonlyMap<string, Layer> = this.chain.layers,
+  ): SelectionSummary {
+    const layer = layers.get(picked.layer);
     const row = layer === undefined ? -1 : rowOf(layer, picked.id);
     if (layer === undefined || row < 0) {
       const same = before?.layer === picked.layer && before.id === picked.id;

@@ -16,7 +16,7 @@ import type {
   ViewerMessage,
 } from '../protocol/messages';
 import { backoffMs } from './backoff';
-import { Subscription } from './subscription';
+import { EVERYTHING, sameWish, Subscription, type Wish } from './subscription';
 
 export type LinkState = 'idle' | 'connecting' | 'open' | 'reconnecting' | 'closed';
 
@@ -84,14 +84,20 @@ export class Session {
   }
 
   /** Watches this run from now on, and no other. */
-  watch(run: string | null, tier: string, nowMs: number): void {
+  watch(
+    run: string | null,
+    tier: string,
+    nowMs: number,
+    { images, layers }: Omit<Wish, 'tier'> = EVERYTHING,
+  ): void {
     const before = this.subscription;
+    const wish = { tier, images, layers };
     if (before !== null && before.run === run) {
-      if (before.tier === tier) return;
-      before.tier = tier;
+      if (sameWish(before.wish, wish)) return;
+      before.wish = wish;
     } else {
       if (before !== null && this.ready) this.send({ type: 'unsubscribe', run: before.run });
-      this.subscription = run === null ? null : new Subscription(run, tier);
+      this.subscription = run === null ? null : new Subscription(run, wish);
     }
     this.subscribe(nowMs);
   }

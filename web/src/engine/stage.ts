@@ -29,8 +29,11 @@ import { Viewpoint } from './viewpoint';
 
 /** Drawn from the bottom up: a queue of vehicles must not hide the signal that it waits for. */
 const ORDER: readonly LayerRole[] = ['entities', 'lights'];
+const SVG_FPS = 30;
 /** Layers with more entities than this have no names beside them. */
 const LABELLED = 2000;
+/** What a processor that draws in place of a graphics card manages: so many fine shapes, so many simple ones. */
+const SOFTWARE_STEPS = [4000, 25_000];
 /** The layer that everything else is about. */
 const ACCENTED = 'ego';
 
@@ -51,6 +54,8 @@ export class Stage {
   readonly overlays = new Overlays();
   selected: Picked | null = null;
   vectors = false;
+  /** The layer whose first entity is followed as soon as it is there; null: none. */
+  followFirst: string | null = null;
   colour: ColourBy = 'speed';
   options: Pick<DrawingOptions, 'maxFps' | 'thresholdPx'> = { maxFps: null, thresholdPx: 0.25 };
   /** What is left out to keep up. */
@@ -71,6 +76,8 @@ export class Stage {
   private drawnAlpha = -1;
   private nextDrawMs = 0;
   private speedSeen = 0;
+  /** What has been applied to the layers since they were packed last; null: nothing. */
+  private pending: StageUpdate | null = null;
   private readonly types = new TypePalette();
 
   constructor(
@@ -85,6 +92,14 @@ export class Stage {
     this.playout = playout;
   }
 
+  /** Shows another moment of the same run: what is selected and seen stays. */
+  show(layers: ReadonlyMap<string, Layer>, playout: Playout): void {
+    this.layers = layers;
+    this.playout = playout;
+    this.pending = { alpha: 1, elapsedS: 0, timeS: 0, changed: null, advanced: false };
+    this.dirty = true;
+  }
+
   /** The end of the speed scale that entities and roads share; null while nothing is coloured by speed. */
   get speedMax(): number | null {
     return this.speedSeen > 0 ? niceCeiling(this.speedSeen) : null;
@@ -93,7 +108,9 @@ export class Stage {
   /** How much there is to draw: entities, signal heads, points, and lines of the map. */
   get things(): number {
     let sum = this.mesh?.linePaths.length ?? 0;
-    for (const [name, list] of this.lists) if (!this.hidden.has(name)) sum += list.count;
+    for (const [name, layer] of this.layers) {
+      if (!this.hidden.has(name) && isPlaced(layerRole(name, layer))) sum += layer.rows;
+    }
     return sum;
   }
 
@@ -113,6 +130,12 @@ export class Stage {
       if (list.role === 'entities' && !this.hidden.has(name)) sum += list.count;
     }
     return sum;
+  }
+
+  /** The level of detail left out that is known to be needed, see `detail.ts`. */
+  get detailNeeded(): number {
+    if (this.renderer?.software !== true) return 0;
+    return SOFTWARE_STEPS.filter((most) => this.entitiesDrawn > most).length;
   }
 
   setRenderer(renderer: Renderer | null, status: RendererStatus): void {
@@ -145,6 +168,7 @@ export class Stage {
     this.viewpoint.reset();
     this.origin = null;
     this.speedSeen = 0;
+    this.pending = null;
     this.setScene(null, { state: 'none' });
   }
 
@@ -161,8 +185,19 @@ export class Stage {
     this.dirty = true;
   }
 
-  /** A frame has been applied to the layers. */
-  update({ alpha, elapsedS, timeS, changed, advanced }: StageUpdate): void {
+  /**
+   * A frame has been applied to the layers. It is packed with the next picture, together with all others that come until then:
+   * what nobody will see costs nothing.
+   */
+  update(update: StageUpdate): void {
+    this.pending = this.pending === null ? update : both(this.pending, update);
+    this.dirty = true;
+  }
+
+  private packPending(): void {
+    if (this.pending === null) return;
+    const { alpha, elapsedS, timeS, changed, advanced } = this.pending;
+    this.pending = null;
     this.chooseOrigin();
     for (const name of this.lists.keys()) {
       if (!this.layers.has(name)) this.drop(name);
@@ -186,16 +221,27 @@ export class Stage {
       if (role === 'edges' && named) this.updateEdges();
     }
     if (this.mesh === null) this.viewpoint.grow(this.contentBounds());
+    this.beginToFollow();
     this.dirty = true;
+  }
+
+  private beginToFollow(): void {
+    const layer = this.followFirst;
+    const list = layer === null ? undefined : this.lists.get(layer);
+    if (layer === null || list === undefined || list.count === 0) return;
+    this.followFirst = null;
+    this.select({ layer, id: list.ids[0] ?? 0 });
+    this.setFollow(true);
   }
 
   /** Draws if there is anything to draw. Answers whether it did. */
   draw(nowMs: number): boolean {
+    if (nowMs < this.nextDrawMs) return false;
+    this.packPending();
     const alpha = this.playout.alpha(nowMs);
     this.followSelected(alpha);
     if (this.renderer === null || this.rendererStatus.state !== 'ready') return false;
     if (!this.dirty && !this.movesVisibly(alpha)) return false;
-    if (nowMs < this.nextDrawMs) return false;
     const { camera, size } = this.viewpoint;
     const visible = (name: string): boolean => !this.hidden.has(name);
     this.renderer.draw({
@@ -211,7 +257,7 @@ export class Stage {
       ...this.detail,
       selected: this.selectedRow(),
     });
-    const { maxFps } = this.options;
+    const maxFps = this.mostFps();
     // A little less than the pause asked for: refreshes do not come to the millisecond.
     this.nextDrawMs = maxFps === null ? 0 : nowMs + 1000 / maxFps - 4;
     this.dirty = false;
@@ -331,11 +377,20 @@ export class Stage {
     this.colour = by;
     this.types.clear();
     const alpha = this.playout.alpha(nowMs);
+    this.packPending();
     this.update({ alpha, elapsedS: Infinity, timeS: 0, changed: null, advanced: false });
+    this.packPending();
   }
 
   setVectors(on: boolean): void {
-    this.vectors = on;
+    this.vectors = this.overlays.vectorsOn = on;
+    this.packPending();
+    for (const [name, list] of this.lists) {
+      const layer = this.layers.get(name);
+      if (layer === undefined || !isPlaced(list.role)) continue;
+      this.overlays.update(name, layer, list, null);
+      this.tellLines(name);
+    }
     this.dirty = true;
   }
 
@@ -355,8 +410,12 @@ export class Stage {
     list.update(layer, alpha, elapsedS, { originX, originY, types, accent });
     this.speedSeen = Math.max(this.speedSeen, list.maxSpeed);
     this.overlays.update(name, layer, list, timeS);
+    this.renderer?.setLayer(name, list);
+    this.tellLines(name);
+  }
+
+  private tellLines(name: string): void {
     if (this.renderer === null) return;
-    this.renderer.setLayer(name, list);
     for (const [lines, content] of this.overlays.of(name)) this.renderer.setLines(lines, content);
   }
 
@@ -369,6 +428,12 @@ export class Stage {
 
   private dropLines(name: string): void {
     for (const [lines] of this.overlays.of(name)) this.renderer?.setLines(lines, null);
+  }
+
+  /** SVG is drawn by the page's own thread, which has other things to do. */
+  private mostFps(): number | null {
+    const { maxFps } = this.options;
+    return this.renderer?.tier === 'svg' ? Math.min(maxFps ?? SVG_FPS, SVG_FPS) : maxFps;
   }
 
   /** Whether something has come far enough since the last picture to be seen elsewhere. */
@@ -440,7 +505,8 @@ export class Stage {
     this.viewpoint.shift(from.x - to.x, from.y - to.y);
     // Packed poses belong to the old origin: pack afresh, without a move.
     for (const name of this.lists.keys()) this.drop(name);
-    this.update({ alpha: 1, elapsedS: 0, timeS: 0, changed: null, advanced: false });
+    this.pending = { alpha: 1, elapsedS: 0, timeS: 0, changed: null, advanced: false };
+    this.packPending();
   }
 
   private contentBounds(): Bounds | null {
@@ -455,6 +521,19 @@ export class Stage {
 function meshBounds({ bounds, originX, originY }: SceneMesh): Bounds {
   const [x0, y0, x1, y1] = bounds;
   return [x0 - originX, y0 - originY, x1 - originX, y1 - originY];
+}
+
+/** Two frames as one: from the pose that was shown when the first came to the newest one. */
+function both(first: StageUpdate, second: StageUpdate): StageUpdate {
+  const { changed: a } = first;
+  const { changed: b } = second;
+  return {
+    alpha: first.alpha,
+    elapsedS: first.elapsedS + second.elapsedS,
+    timeS: second.timeS,
+    changed: a === null || b === null ? null : new Set([...a, ...b]),
+    advanced: first.advanced || second.advanced,
+  };
 }
 
 /** Whether a layer's rows have places. */

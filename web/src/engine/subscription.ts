@@ -11,6 +11,22 @@ import type {
 import { compareOffsets, type Offset } from '../protocol/offsets';
 import type { Arrival } from './session';
 
+/** What a viewer asks for beside the run. */
+export interface Wish {
+  tier: string;
+  /** Whether camera pictures are to come. */
+  images: boolean;
+  /** The layers that are to come, null: all. */
+  layers: readonly string[] | null;
+}
+
+export const EVERYTHING: Omit<Wish, 'tier'> = { images: true, layers: null };
+
+export function sameWish(a: Wish, b: Wish): boolean {
+  const layers = a.layers?.join('\n') === b.layers?.join('\n');
+  return a.tier === b.tier && a.images === b.images && layers;
+}
+
 /** `next`: take it. `seen`: a repetition. `hole`: something before it is missing. */
 export type Verdict = 'next' | 'seen' | 'hole';
 
@@ -32,13 +48,21 @@ export class Subscription {
 
   constructor(
     readonly run: string,
-    public tier: string,
+    public wish: Wish,
   ) {}
 
   request(nowMs: number): ViewerMessage {
     this.askedAtMs = nowMs;
     this.turnedAway = false;
-    const base = { type: 'subscribe', run: this.run, tier: this.tier } as const;
+    const { tier, images, layers } = this.wish;
+    // A `subscribe` sets everything anew: what is left out of it is as the gateway has it by default.
+    const base = {
+      type: 'subscribe',
+      run: this.run,
+      tier,
+      ...(images ? {} : { images }),
+      ...(layers === null ? {} : { layers }),
+    } as const;
     if (this.epoch === null || this.offset === null) return base;
     return { ...base, epoch: this.epoch, offset: this.offset };
   }

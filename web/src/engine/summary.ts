@@ -8,6 +8,7 @@ import type { Recent } from './meters';
 export function summarise(engine: Engine, nowMs: number): Summary {
   const { view, stage, session, clock } = engine;
   const { chain, playout } = view;
+  const { layers, metrics, phases } = engine.shown;
   return {
     run: engine.run,
     link: link(engine, nowMs),
@@ -28,13 +29,17 @@ export function summarise(engine: Engine, nowMs: number): Summary {
     decodeMs: engine.decodeMs.value,
     refreshMs: spread(engine.refreshMs),
     paintedMs: spread(engine.paintedMs),
+    history: engine.lookBack.summary(chain),
     framesDrawn: stage.framesDrawn,
     entitiesDrawn: stage.entitiesDrawn,
     hops: view.hops,
     metricsVersion: chain.metricsVersion,
-    metrics: Object.fromEntries(chain.metrics),
-    phases: chain.phases,
-    layers: [...chain.layers].map(([name, layer]) => layerSummary(name, layer, engine)),
+    metrics,
+    phases,
+    layers: engine.filter.complete(
+      [...layers].map(([name, layer]) => layerSummary(name, layer, engine)),
+      stage.hidden,
+    ),
     selection: engine.selection,
     follow: stage.viewpoint.follow,
     vectors: stage.vectors,
@@ -65,14 +70,14 @@ function link({ session }: Engine, nowMs: number): LinkSummary {
   };
 }
 
-function layerSummary(name: string, layer: Layer, { stage, groups }: Engine): LayerSummary {
+export function layerSummary(name: string, layer: Layer, { stage, groups }: Engine): LayerSummary {
   const role = layerRole(name, layer);
   const colours: ColourBy[] = [];
   if (role === 'entities' && layer.columns.has('speed')) colours.push('speed');
   if (role === 'entities' && typeColumn(layer) !== null) colours.push('type');
   const visible = !stage.hidden.has(name);
   const { cell, rows } = layer;
-  return { name, role, rows, visible, colours, cell, groups: groups.get(name) ?? null };
+  return { name, role, rows, visible, sent: true, colours, cell, groups: groups.get(name) ?? null };
 }
 
 function spread(values: Recent): Spread | null {

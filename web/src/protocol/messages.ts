@@ -217,7 +217,17 @@ export type CommandName = 'pause' | 'resume' | 'stop' | 'step' | 'set_params';
 
 export type ViewerMessage =
   | { type: 'auth'; token: string }
-  | { type: 'subscribe'; run: string; tier: string; epoch?: Epoch; offset?: Offset }
+  | {
+      type: 'subscribe';
+      run: string;
+      tier: string;
+      /** Missing: all layers. */
+      layers?: readonly string[];
+      /** Missing: camera pictures come. */
+      images?: boolean;
+      epoch?: Epoch;
+      offset?: Offset;
+    }
   | { type: 'unsubscribe'; run: string }
   | {
       type: 'command';

@@ -6,11 +6,20 @@ export const MOST_BY_DEFAULT = 6;
 const PER_PREFIX = 2;
 const KEY = 'lanecast.charts.';
 
-/** Known metrics first; of each further prefix (`energy.`, `waste.`) two, so that no source crowds out the others. */
-export function defaultCharts(names: readonly string[]): string[] {
+/** What each kind of run is judged by: its charts, if it has such metrics, come first. */
+const BY_KIND: Readonly<Record<string, readonly string[]>> = {
+  optimizer: ['energy', 'wire_length', 'overlaps', 'max_move'],
+  city: ['running', 'mean_speed', 'traffic.mean_speed', 'energy.load_kw', 'waste.fill_mean'],
+  driving: ['speed', 'lateral_error', 'time_to_collision', 'collisions'],
+};
+
+/** The kind's own metrics first, then those known by name; of each further prefix (`energy.`, `waste.`) two, so that no source crowds out the others. */
+export function defaultCharts(names: readonly string[], kind = ''): string[] {
+  const own = (BY_KIND[kind] ?? []).filter((name) => names.includes(name));
   const taken = new Map<string, number>();
   const chosen = orderMetrics(names).filter((name) => {
-    if (isPhase(name)) return false;
+    // How many there are stands beside every layer.
+    if (isPhase(name) || name.endsWith('.count')) return false;
     const dot = name.indexOf('.');
     if (dot < 0) return true;
     const prefix = name.slice(0, dot);
@@ -18,7 +27,7 @@ export function defaultCharts(names: readonly string[]): string[] {
     taken.set(prefix, count);
     return count <= PER_PREFIX;
   });
-  return chosen.slice(0, MOST_BY_DEFAULT);
+  return [...new Set([...own, ...chosen])].slice(0, MOST_BY_DEFAULT);
 }
 
 export function readCharts(kind: string): string[] | null {

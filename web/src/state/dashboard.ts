@@ -49,6 +49,8 @@ export class Dashboard {
   readonly store: DashboardStore = createDashboardStore(currentTheme());
   readonly cameras = new Cameras();
   private started = false;
+  /** Whether camera pictures are looked at. */
+  private images = true;
 
   constructor(
     readonly engine: EnginePort,
@@ -91,6 +93,13 @@ export class Dashboard {
   /** Asks for a quality tier; `auto` leaves it to the gateway. */
   chooseTier(tierWish: TierWish): void {
     this.store.setState({ tierWish });
+    this.tellWatch();
+  }
+
+  /** Camera pictures are looked at, or not any more: then they are not sent either. */
+  showImages(on: boolean): void {
+    if (on === this.images) return;
+    this.images = on;
     this.tellWatch();
   }
 
@@ -167,7 +176,9 @@ export class Dashboard {
 
   private tellWatch(): void {
     const { run, tierWish: tier } = this.store.getState();
-    if (this.started && run !== null) this.send({ type: 'watch', run, tier });
+    if (this.started && run !== null) {
+      this.send({ type: 'watch', run, tier, images: this.images });
+    }
   }
 }
 

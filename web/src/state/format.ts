@@ -75,3 +75,8 @@ export function scaleBar(scale: number, maxPx: number): { label: string; px: num
         : `${Number((metres * 100).toPrecision(2))} cm`;
   return { label, px: metres * scale };
 }
+
+/** How far something lies back: "−12.4 s". */
+export function formatBehind(seconds: number): string {
+  return `−${seconds.toFixed(1)} s`;
+}

@@ -12,6 +12,7 @@ export type SceneCondition =
   | { kind: 'reconnecting'; retryInMs: number | null; attempt: number; cause: string }
   | { kind: 'waiting' }
   | { kind: 'stale'; silentMs: number }
+  | { kind: 'past'; behindS: number }
   | { kind: 'paused' }
   | { kind: 'stopping' }
   | { kind: 'ended' }
@@ -51,6 +52,8 @@ export function sceneCondition(known: Known): SceneCondition {
       ? { kind: 'no-runs' }
       : { kind: 'connecting' };
   }
+  const { history } = summary;
+  if (history !== null && history.at !== null) return { kind: 'past', behindS: history.behindS };
   const state = info === null ? null : effectiveState(info);
   if (state === 'ended' || state === 'lost') return { kind: state };
   if (!summary.hasFrame) return { kind: 'waiting' };

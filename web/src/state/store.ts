@@ -200,7 +200,9 @@ function remember(state: DashboardState, summary: Summary): void {
   const before = state.summary;
   const same = before?.run === summary.run && before.epoch === summary.epoch;
   if (same && before.metricsVersion === summary.metricsVersion) return;
-  state.history.push(summary.epoch, summary.timeS, summary.metrics);
+  // Looking back is no new moment: the charts go on with the present.
+  const { timeS, metrics } = summary.history?.at == null ? summary : summary.history.live;
+  state.history.push(summary.epoch, timeS, metrics);
 }
 
 /** What anybody changed belongs in the log, told by what the simulation does and not by what was asked of it. */

@@ -26,7 +26,7 @@ export class Workspace implements DashboardHost {
     private readonly makeEngine: () => EnginePort,
     private readonly base: string = document.baseURI,
   ) {
-    const first = this.make();
+    const first = this.make(false);
     this.store = createStore<WorkspaceState>(() => ({ dashboards: [first], focused: 0 }));
   }
 
@@ -86,8 +86,11 @@ export class Workspace implements DashboardHost {
     return this.store.getState().dashboards.flatMap(({ store }) => store.getState().run ?? []);
   }
 
-  private make(): Dashboard {
-    return new Dashboard(this.makeEngine(), this.base, this);
+  private make(made = true): Dashboard {
+    const dashboard = new Dashboard(this.makeEngine(), this.base, this);
+    // The panels belong to one of them, and it says so.
+    if (made) dashboard.showImages(false);
+    return dashboard;
   }
 
   private followAddress(): void {

@@ -11,6 +11,7 @@ import { focusPanel, PANELS } from './panels';
 import { Palette, type PaletteMode } from './Palette';
 import { RightPanel } from './RightPanel';
 import { Scenes } from './Scenes';
+import { Scrubber } from './Scrubber';
 import { StopDialog } from './StopDialog';
 import { TopBar } from './TopBar';
 import { useKeys, type PageActions } from './useKeys';
@@ -52,6 +53,7 @@ export function App({ workspace }: { workspace: Workspace }) {
         <LeftPanel open={drawer === 'left'} onClose={() => setDrawer(null)} />
         <main className="centre">
           <Scenes workspace={workspace} />
+          <Scrubber />
           <BottomDrawer view={bottom} onView={setBottom} />
         </main>
         <RightPanel open={drawer === 'right'} onClose={() => setDrawer(null)} />

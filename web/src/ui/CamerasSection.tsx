@@ -6,17 +6,35 @@ import { Section } from './Panel';
 
 const CAPTION_EVERY_MS = 250;
 
-export function CamerasSection() {
+export function CamerasSection(props: { open: boolean; onOpen: (open: boolean) => void }) {
+  const { open, onOpen } = props;
   const { cameras } = useDashboard();
   const names = useSyncExternalStore(cameras.subscribe, cameras.names);
   if (names.length === 0) return null;
   return (
-    <Section title="Cameras">
-      <div className="cameras" data-count={names.length}>
-        {names.map((name) => (
-          <CameraTile key={name} name={name} />
-        ))}
-      </div>
+    <Section
+      title="Cameras"
+      aside={
+        <button
+          type="button"
+          className="link-button"
+          aria-expanded={open}
+          data-testid="cameras-toggle"
+          onClick={() => onOpen(!open)}
+        >
+          {open ? 'Hide' : `Show (${names.length})`}
+        </button>
+      }
+    >
+      {open ? (
+        <div className="cameras" data-count={names.length}>
+          {names.map((name) => (
+            <CameraTile key={name} name={name} />
+          ))}
+        </div>
+      ) : (
+        <p className="hint">Pictures are not sent while they are hidden.</p>
+      )}
     </Section>
   );
 }

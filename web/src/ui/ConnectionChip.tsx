@@ -17,6 +17,7 @@ export function chipState(summary: Summary | null): ChipState {
 export function ConnectionChip() {
   const summary = useDash((state) => state.summary);
   const state = chipState(summary);
+  const open = summary !== null && state === 'open';
   const first = summary === null || summary.link.attempt === 0;
   const word =
     state === 'open'
@@ -45,18 +46,13 @@ export function ConnectionChip() {
         <Icon name={state === 'open' ? 'link' : state === 'closed' ? 'broken' : 'retry'} />
         <span className="visually-hidden">Connection: </span>
         <span className="chip-word">{word}</span>
-        {summary !== null && state === 'open' && (
-          <>
-            <Figure name="RTT" value={formatMs(summary.rttMs)} />
-            <Figure name="FPS" value={`${Math.round(summary.fps)}`} />
-            <Figure name="" value={formatBytesPerS(summary.bytesPerS)} extra />
-            {summary.dropped > 0 && (
-              <Figure name="dropped" value={formatCount(summary.dropped)} extra />
-            )}
-            <Figure name="tier" value={summary.tier ?? '–'} extra />
-            <Figure name="age" value={formatMs(summary.ageMs)} extra />
-          </>
-        )}
+        {/* There from the beginning and of fixed widths: nothing beside the chip may move when a figure comes. */}
+        <Figure name="RTT" value={open ? formatMs(summary.rttMs) : '–'} of="rtt" />
+        <Figure name="FPS" value={open ? `${Math.round(summary.fps)}` : '–'} of="fps" />
+        <Figure name="" value={open ? formatBytesPerS(summary.bytesPerS) : '–'} of="bytes" />
+        <Figure name="dropped" value={open ? formatCount(summary.dropped) : '–'} of="dropped" />
+        <Figure name="tier" value={(open && summary.tier?.replace('_', ' ')) || '–'} of="tier" />
+        <Figure name="age" value={open ? formatMs(summary.ageMs) : '–'} of="age" />
       </button>
       <div id="connection-details" popover="auto" className="popover">
         {summary !== null && <Details summary={summary} word={word} />}
@@ -65,9 +61,9 @@ export function ConnectionChip() {
   );
 }
 
-function Figure({ name, value, extra }: { name: string; value: string; extra?: boolean }) {
+function Figure({ name, value, of }: { name: string; value: string; of: string }) {
   return (
-    <span className={extra === true ? 'figure extra' : 'figure'}>
+    <span className="figure" data-figure={of}>
       {name !== '' && <i>{name} </i>}
       {value}
     </span>

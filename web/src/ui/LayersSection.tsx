@@ -76,6 +76,7 @@ function LayerRow({ layer }: { layer: LayerSummary }) {
         <button
           type="button"
           className="icon-button small"
+          data-testid={`show-${layer.name}`}
           aria-pressed={layer.visible}
           aria-label={`Show ${name}`}
           title={layer.visible ? 'Hide' : 'Show'}
@@ -93,10 +94,14 @@ function LayerRow({ layer }: { layer: LayerSummary }) {
       <span className="layer-name">
         {name}
         <small>
-          {layer.cell == null ? ROLES[layer.role] : `cells of ${formatValue(layer.cell)}`}
+          {layer.sent
+            ? layer.cell == null
+              ? ROLES[layer.role]
+              : `cells of ${formatValue(layer.cell)}`
+            : 'not sent'}
         </small>
       </span>
-      <b data-testid={`layer-${layer.name}`} data-value={layer.rows}>
+      <b data-testid={`layer-${layer.name}`} data-value={layer.rows} data-sent={layer.sent}>
         {formatCount(layer.rows)}
       </b>
     </li>

@@ -1,6 +1,7 @@
 import { LayersSection } from './LayersSection';
 import { ModulesSection } from './ModulesSection';
-import { SidePanel } from './Panel';
+import { InTurn } from './InTurn';
+import { PanelSkeleton, SidePanel } from './Panel';
 import { ParamsSection } from './ParamsSection';
 
 export function LeftPanel({ open, onClose }: { open: boolean; onClose: () => void }) {
@@ -12,9 +13,11 @@ export function LeftPanel({ open, onClose }: { open: boolean; onClose: () => voi
       open={open}
       onClose={onClose}
     >
-      <LayersSection />
-      <ModulesSection />
-      <ParamsSection />
+      <InTurn skeleton={<PanelSkeleton titles={['Entities', 'Parameters']} />}>
+        <LayersSection />
+        <ModulesSection />
+        <ParamsSection />
+      </InTurn>
     </SidePanel>
   );
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react';
 import { formatValue } from '../state/format';
 import { metricStyle } from '../state/metrics';
 import type { Chart } from './chart';
-import { inTurn } from './chartQueue';
+import { cancelDraw, drawInTurn, inTurn } from './chartQueue';
 import { useDash, useDashboard } from './context';
 
 const UPDATE_EVERY_MS = 250;
@@ -22,7 +22,8 @@ export function MetricChart({ name }: { name: string }) {
     let gone = false;
     const { history } = dashboard.store.getState();
     const observer = new ResizeObserver(() => chart?.resize(element.clientWidth));
-    const timer = setInterval(() => chart?.update(), UPDATE_EVERY_MS);
+    const draw = (): void => chart?.update();
+    const timer = setInterval(() => drawInTurn(draw), UPDATE_EVERY_MS);
     const make = async (): Promise<void> => {
       const { createChart } = await import('./chart');
       await inTurn();
@@ -38,6 +39,7 @@ export function MetricChart({ name }: { name: string }) {
     return () => {
       gone = true;
       clearInterval(timer);
+      cancelDraw(draw);
       observer.disconnect();
       chart?.destroy();
     };

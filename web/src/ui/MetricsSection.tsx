@@ -21,7 +21,7 @@ export function MetricsSection() {
   const [choosing, setChoosing] = useState(false);
   const chosen = choices[kind] === undefined ? readCharts(kind) : choices[kind];
   const shown =
-    chosen === null ? defaultCharts(names) : names.filter((name) => chosen.includes(name));
+    chosen === null ? defaultCharts(names, kind) : names.filter((name) => chosen.includes(name));
   const choose = (next: readonly string[] | null): void => {
     writeCharts(kind, next);
     setChoices({ ...choices, [kind]: next });

@@ -66,3 +66,12 @@ export function Skeleton({ lines }: { lines: number }) {
     </div>
   );
 }
+
+/** What stands for a whole panel until there is something to show: its sections by their names, and lines. */
+export function PanelSkeleton({ titles }: { titles: readonly string[] }) {
+  return titles.map((title) => (
+    <Section key={title} title={title}>
+      <Skeleton lines={5} />
+    </Section>
+  ));
+}

@@ -1,7 +1,7 @@
 /** Words over the scene whenever it is not simply live: what is the matter, and what can be done. */
 import { useState, type ReactNode } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { formatCount, formatMs, formatSimTime } from '../state/format';
+import { formatBehind, formatCount, formatMs, formatSimTime } from '../state/format';
 import { sceneCondition, type SceneCondition } from '../state/sceneCondition';
 import { CopyCommand } from './CopyCommand';
 import { useDash, useDashboard } from './context';
@@ -37,6 +37,7 @@ const SPOKEN: Partial<Record<SceneCondition['kind'], string>> = {
   waiting: 'Waiting for the first frame.',
   stale: 'Frames have stopped coming. Showing the last one.',
   slow: 'The connection is too slow. Showing the latest.',
+  past: 'Looking back.',
   paused: 'Paused.',
   stopping: 'Stopping.',
   ended: 'The run has ended.',
@@ -113,6 +114,12 @@ function Words({ condition, hasFrame }: { condition: SceneCondition; hasFrame: b
       ) : (
         <Banner icon="check" tone="ok">
           Back: nothing was missed.
+        </Banner>
+      );
+    case 'past':
+      return (
+        <Banner icon="clock" tone="warning" action={<LiveButton />}>
+          Looking back: {formatBehind(condition.behindS)}. This is not live.
         </Banner>
       );
     case 'paused':
@@ -194,6 +201,20 @@ function RetryButton({ label }: { label: string }) {
       onClick={() => dashboard.send({ type: 'retry' })}
     >
       {label}
+    </button>
+  );
+}
+
+function LiveButton() {
+  const dashboard = useDashboard();
+  return (
+    <button
+      type="button"
+      className="button"
+      title="Back to the present (L)"
+      onClick={() => dashboard.send({ type: 'look', to: 'live' })}
+    >
+      Live
     </button>
   );
 }

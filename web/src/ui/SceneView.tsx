@@ -1,6 +1,7 @@
 /** The scene: a canvas that the engine draws on, and what lies over it. */
 import { useRef, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
+import type { RendererStatus } from '../engine/bridge';
 import { rampGradient } from '../engine/render/palette';
 import { formatCount, formatSimTime, formatValue, scaleBar } from '../state/format';
 import { isDimmed, sceneCondition } from '../state/sceneCondition';
@@ -107,6 +108,7 @@ function SceneTools({ minimap, onMinimap }: { minimap: boolean; onMinimap: () =>
           <label className="tool drawing">
             <span className="visually-hidden">Draw by</span>
             <select
+              data-testid="drawing"
               title="How the scene is drawn"
               defaultValue={drawingFromQuery(location.search)}
               onChange={(event) => {
@@ -153,6 +155,7 @@ function Tool(props: {
 function SceneFoot({ renderer, entities }: { renderer: string; entities: number }) {
   const scale = useDash((state) => state.summary?.scale ?? 1);
   const hasFrame = useDash((state) => state.summary?.hasFrame ?? false);
+  const state = useDash((dash) => dash.summary?.renderer.state ?? 'starting');
   const bar = scaleBar(scale, 120);
   return (
     <div className="scene-foot">
@@ -165,11 +168,19 @@ function SceneFoot({ renderer, entities }: { renderer: string; entities: number 
         </span>
       )}
       <span className="tier-badge" title="How the scene is drawn, and how many entities">
-        {renderer === 'none' ? 'No drawing' : `${renderer} · ${formatCount(entities)}`}
+        {renderer === 'none' ? WITHOUT[state] : `${renderer} · ${formatCount(entities)}`}
       </span>
     </div>
   );
 }
+
+/** What the badge says while nothing draws. */
+const WITHOUT: Readonly<Record<RendererStatus['state'], string>> = {
+  starting: 'Starting …',
+  ready: 'Starting …',
+  lost: 'Drawing lost',
+  unsupported: 'No drawing',
+};
 
 function Legend() {
   const theme = useDash((state) => state.theme);

@@ -35,7 +35,8 @@ export function createChart(
     {
       width: Math.max(80, host.clientWidth),
       height: CHART_HEIGHT,
-      padding: [6, 4, 0, 0],
+      // Room for half of a label with hours, which may stand at the very end of the axis.
+      padding: [6, 18, 0, 0],
       legend: { show: false },
       // One cursor for all charts: they share the time axis.
       cursor: {

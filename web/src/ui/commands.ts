@@ -57,6 +57,12 @@ function steering(dashboard: Dashboard, actions: PageActions): Command[] {
 function view(dashboard: Dashboard): Command[] {
   const { summary } = dashboard.store.getState();
   const commands: Command[] = [
+    {
+      title: 'Live: the present',
+      keys: 'L',
+      why: summary?.history?.at == null ? 'This is live' : null,
+      run: () => dashboard.send({ type: 'look', to: 'live' }),
+    },
     { title: 'Fit the whole scene', keys: '0', run: () => dashboard.send({ type: 'fit' }) },
     {
       title: summary?.follow === true ? 'Stop following' : 'Follow the selected entity',

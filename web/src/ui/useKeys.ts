@@ -20,7 +20,9 @@ export interface PageActions {
 
 export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['Space', 'Pause or resume'],
-  ['→', 'One step, while paused (Shift: ten)'],
+  ['←  →', 'Look back and forth, frame by frame (Shift: ten); → while paused: one step'],
+  ['Home  End', 'The oldest frame that is kept; the present'],
+  ['L', 'Live: the present'],
   ['F', 'Follow the selected entity'],
   ['0', 'Fit the whole scene'],
   ['V', 'Show or hide vectors'],
@@ -67,7 +69,7 @@ function isPaletteKey(event: KeyboardEvent): boolean {
 
 function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  return target.matches('input, select, textarea') || target.isContentEditable;
+  return target.matches('input:not([type=range]), select, textarea') || target.isContentEditable;
 }
 
 /** On a focused control these keys mean that control. */
@@ -75,15 +77,33 @@ function isForControl(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.matches('button, summary, a, [role="option"]');
 }
 
+/** A range has keys of its own, and types nothing. */
+function isForRange({ target, key }: KeyboardEvent): boolean {
+  const range = target instanceof HTMLElement && target.matches('input[type=range]');
+  return range && /^(Arrow|Home|End|Page)/.test(key);
+}
+
 /** Answers whether the key meant something. */
 function handle(event: KeyboardEvent, dashboard: Dashboard, actions: PageActions): boolean {
   const { summary } = dashboard.store.getState();
+  if (isForRange(event)) return false;
   switch (event.key) {
     case ' ':
       if (isForControl(event.target)) return false;
       togglePause(dashboard);
       return true;
+    case 'ArrowLeft':
+      return lookBy(dashboard, event.shiftKey ? -MANY_STEPS : -1);
+    case 'Home':
+      dashboard.send({ type: 'look', to: 'first' });
+      return true;
+    case 'End':
+    case 'l':
+    case 'L':
+      dashboard.send({ type: 'look', to: 'live' });
+      return true;
     case 'ArrowRight':
+      if (summary?.history?.at != null) return lookBy(dashboard, event.shiftKey ? MANY_STEPS : 1);
       return step(dashboard, event.shiftKey ? MANY_STEPS : 1);
     case 'f':
     case 'F':
@@ -134,6 +154,13 @@ function handle(event: KeyboardEvent, dashboard: Dashboard, actions: PageActions
   }
 }
 
+/** Looks so many frames further. Answers whether there is anything to look at. */
+function lookBy(dashboard: Dashboard, by: number): boolean {
+  if (dashboard.store.getState().summary?.history == null) return false;
+  dashboard.send({ type: 'look', to: { by } });
+  return true;
+}
+
 export function togglePause(dashboard: Dashboard): void {
   const { info, command } = dashboard.store.getState();
   if (info === null || command !== null) return;
@@ -142,7 +169,7 @@ export function togglePause(dashboard: Dashboard): void {
   else if (state === 'paused') dashboard.command('resume');
 }
 
-/** A live run can go forward only, and by steps only while it is paused. */
+/** The simulation itself goes forward only, and by steps only while it is paused. */
 export function step(dashboard: Dashboard, steps: number): boolean {
   const { info, command } = dashboard.store.getState();
   if (info === null || effectiveState(info) !== 'paused') return false;

@@ -14,6 +14,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decode, encode } from '@msgpack/msgpack';
 import { WebSocketServer } from 'ws';
+import { cameraPicture } from './camera.mjs';
 import { Chain } from './chain.mjs';
 import { Streets } from './streets.mjs';
 
@@ -133,7 +134,7 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
   });
 
   function welcome(socket) {
-    const viewer = { socket, run: null, ready: token === null };
+    const viewer = { socket, run: null, ready: token === null, layers: null, images: true };
     viewers.add(viewer);
     socket.on('close', () => viewers.delete(viewer));
     socket.on('message', (data) => hear(viewer, decode(data)));
@@ -155,8 +156,10 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     else if (message.type === 'command') setTimeout(() => obey(viewer, message), 250);
   }
 
-  function subscribe(viewer, { run, tier, epoch: theirs, offset }) {
+  function subscribe(viewer, { run, tier, epoch: theirs, offset, layers, images }) {
     viewer.run = run;
+    viewer.layers = layers ?? null;
+    viewer.images = images !== false;
     viewer.tier = tier === undefined || tier === 'auto' ? 'high' : tier;
     const resumes = offset !== undefined && theirs === epoch && !forgetful;
     const missed = resumes
@@ -181,8 +184,12 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
     tell(viewer, frame(viewer, true, chain.key(), streets.metrics()));
   }
 
-  function frame({ run, tier }, key, layers, metrics) {
+  function frame({ run, tier, layers: wanted }, key, all, metrics) {
     const nowMs = Date.now();
+    const layers =
+      wanted === null
+        ? all
+        : Object.fromEntries(Object.entries(all).filter(([name]) => wanted.includes(name)));
     return {
       type: 'frame',
       run,
@@ -290,15 +297,40 @@ export function startDouble({ port = 0, vehicles = 400, hz = 10, token = null } 
         keyframe(viewer);
         continue;
       }
-      const which = `${viewer.run} ${viewer.tier}`;
+      const which = `${viewer.run} ${viewer.tier} ${viewer.layers}`;
       if (!encoded.has(which)) {
         encoded.set(which, encode(frame(viewer, false, layers, streets.metrics())));
       }
       viewer.socket.send(encoded.get(which));
     }
+    if (streets.step % 2 === 0) show();
     if (streets.step % (hz * 20) === 0) {
       say('warning', `Queue of ${streets.metrics().waiting} vehicles at the signals`);
     }
+  }
+
+  /** The town has a camera. */
+  function show() {
+    const watching = [...viewers].filter(
+      ({ run, images, socket }) => run === 'town' && images && socket.readyState === 1,
+    );
+    if (watching.length === 0) return;
+    const nowMs = Date.now();
+    const picture = {
+      type: 'image',
+      run: 'town',
+      tier: 'high',
+      epoch,
+      offset: `3-${frameNumber}`,
+      camera: 'crossing_north',
+      step: streets.step,
+      time_s: streets.timeS,
+      hops: { pub_ms: nowMs - 7, in_ms: nowMs - 5, out_ms: nowMs - 1 },
+      skipped: 0,
+      ...cameraPicture(streets.timeS),
+    };
+    const encoded = encode(picture);
+    for (const { socket } of watching) socket.send(encoded);
   }
 
   return new Promise((resolve) => {

@@ -86,6 +86,21 @@ const select = async (page) => {
 
 await look('live-dark', { act: select });
 await look('live-light', { theme: 'light', act: select });
+const back = async (page) => {
+  await page.keyboard.press('Home');
+  await page.waitForSelector('[data-condition=past]');
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.waitForTimeout(400);
+};
+
+await look('past-dark', { act: back });
+await look('past-phone-light', { size: 'phone', theme: 'light', act: back });
+await look('layer-off', {
+  act: async (page) => {
+    await page.click('[data-testid=show-lights]');
+    await page.waitForSelector('[data-testid=layer-lights][data-sent=false]');
+  },
+});
 await look('follow', {
   act: async (page) => {
     await select(page);

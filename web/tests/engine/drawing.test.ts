@@ -68,3 +68,14 @@ test('a hidden tab is not a slow machine', () => {
   for (let i = 0; i < 50; i++) detail.add(2000, i * 2000);
   expect(detail.level).toBe(0);
 });
+
+test('detail that is known to be too much is left out at once, and not tried again', () => {
+  const detail = new Detail();
+  expect(detail.setLeast(1)).toBe(true);
+  expect(detail.setLeast(1)).toBe(false);
+  const nowMs = feed(detail, 16, 0, 20_000);
+  expect(detail.level).toBe(1);
+  detail.setLeast(0);
+  feed(detail, 16, nowMs, 7000);
+  expect(detail.level).toBe(0);
+});

@@ -291,3 +291,17 @@ test('nothing is sent while there is nobody to hear it', () => {
   session.start(null, now);
   expect(session.trySend({ type: 'keyframe', run: 'town' })).toBe(false);
 });
+
+test('it asks for less than everything only if that is wanted, and again when the wish changes', () => {
+  connected();
+  session.watch('town', 'auto', now, { images: false, layers: ['lights', 'vehicles'] });
+  expect(sent(session.drain())).toMatchObject([
+    { type: 'subscribe', images: false, layers: ['lights', 'vehicles'] },
+  ]);
+  session.watch('town', 'auto', now, { images: false, layers: ['lights', 'vehicles'] });
+  expect(sent(session.drain())).toEqual([]);
+  session.watch('town', 'auto', now, { images: true, layers: null });
+  const [again] = sent(session.drain());
+  expect(again).not.toHaveProperty('images');
+  expect(again).not.toHaveProperty('layers');
+});

@@ -37,6 +37,7 @@ export function summary(more: Partial<Summary> = {}): Summary {
     decodeMs: 0.1,
     refreshMs: { median: 16.7, p95: 17 },
     paintedMs: { median: 20, p95: 40 },
+    history: null,
     framesDrawn: 100,
     entitiesDrawn: 400,
     hops: [],

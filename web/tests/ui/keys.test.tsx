@@ -144,3 +144,26 @@ test('an entity that was found is selected and followed', () => {
     { type: 'follow', on: true },
   ]);
 });
+
+const history = {
+  first: 10,
+  last: 90,
+  fromS: 1,
+  toS: 9,
+  at: null,
+  behindS: 0,
+  live: { timeS: 9, metrics: {}, metricsVersion: 1 },
+};
+
+test('the arrows look back and forth, Home at the oldest and L at the present again', () => {
+  const { told, dashboard } = show(<Keys page={actions()} />);
+  fireEvent.keyDown(document.body, { key: 'ArrowLeft' });
+  expect(told).toEqual([]); // nothing to look back to
+  act(() => dashboard.store.setState({ summary: summary({ history: { ...history, at: 50 } }) }));
+  for (const key of ['ArrowLeft', 'ArrowRight', 'Home', 'End', 'l']) {
+    fireEvent.keyDown(document.body, { key });
+  }
+  expect(told).toEqual(
+    [{ by: -1 }, { by: 1 }, 'first', 'live', 'live'].map((to) => ({ type: 'look', to })),
+  );
+});

@@ -10,6 +10,7 @@ import { LayersSection } from '../../src/ui/LayersSection';
 import { MetricsSection } from '../../src/ui/MetricsSection';
 import { ModulesSection } from '../../src/ui/ModulesSection';
 import { PhasesSection } from '../../src/ui/PhasesSection';
+import { RightPanel } from '../../src/ui/RightPanel';
 import { QualitySection } from '../../src/ui/QualitySection';
 import { info } from '../helpers';
 import { summary } from '../state/summaries';
@@ -28,6 +29,7 @@ const vehicles: LayerSummary = {
   role: 'entities',
   rows: 3,
   visible: true,
+  sent: true,
   colours: ['speed', 'type'],
   cell: null,
   groups: { column: 'type', values: [{ value: 'bus', count: 3, index: 1 }] },
@@ -111,7 +113,12 @@ test('the tier can be chosen, and what is limited for everybody has its reason',
   act(() => dashboard.store.setState({ info: info({ quality }) }));
   expect(screen.getByTestId('quality').textContent).toContain('level 2: the lag is 3 s');
   fireEvent.change(screen.getByTestId('tier-select'), { target: { value: 'ultra_low' } });
-  expect(told.at(-1)).toEqual({ type: 'watch', run: 'town', tier: 'ultra_low' });
+  expect(told.at(-1)).toEqual({
+    type: 'watch',
+    run: 'town',
+    tier: 'ultra_low',
+    images: true,
+  });
 });
 
 test('the step time is told by phases, or by metrics of that name', () => {
@@ -161,11 +168,29 @@ test('of a camera only the newest picture is kept, the others are closed', () =>
 });
 
 test('every camera gets a tile', () => {
-  const { dashboard } = show(<CamerasSection />);
+  const { dashboard } = show(<CamerasSection open onOpen={vi.fn<() => void>()} />);
   act(() => {
     dashboard.cameras.take(image('rear'));
     dashboard.cameras.take(image('front'));
   });
   expect(screen.getByTestId('camera-front').textContent).toContain('Front');
   expect(screen.getByTestId('camera-rear')).toBeTruthy();
+});
+
+test('the charts that a kind of run is judged by come first', () => {
+  const names = ['a.x', 'iteration', 'overlaps', 'wire_length', 'energy'];
+  expect(defaultCharts(names, 'optimizer').slice(0, 3)).toEqual([
+    'energy',
+    'wire_length',
+    'overlaps',
+  ]);
+  expect(defaultCharts(names, 'optimizer')).toHaveLength(5);
+});
+
+test('pictures are asked for only while somebody can look at them', () => {
+  const { dashboard, told, unmount } = show(<RightPanel open={false} onClose={() => undefined} />);
+  act(() => dashboard.start({ width: 1, height: 1, ratio: 1 }));
+  expect(told.at(-1)).toMatchObject({ type: 'watch', images: true });
+  unmount();
+  expect(told.at(-1)).toMatchObject({ type: 'watch', images: false });
 });

@@ -88,6 +88,8 @@ class Bulletin:
                 value = getattr(payload, name)
                 if value is not None:
                     setattr(info, name, value)
+            if payload.units is not None:  # of its own layers: those of other producers stay
+                info.units |= payload.units
 
         self.change(now_ms, edit)
 

@@ -22,6 +22,7 @@ from lanecast.broker.lanes import LANES, LOW
 from lanecast.broker.payloads import Control, Frame, Image, Lifecycle, Payload, Result, Scene, Status
 from lanecast.broker.runs import RunInfo
 from lanecast.broker.wire import Message
+from lanecast.workers import layers
 from lanecast.workers.aggregate import RunState
 from lanecast.workers.audience import Audience
 from lanecast.workers.budget import Budget
@@ -99,6 +100,7 @@ class Desk:
         self._schema_due = float("-inf")
         self._idle_due = float("inf")
         self._schema_version = (-1, -1)
+        self._schema_units: dict[str, dict[str, str]] = {}
         self._counts: Counter[str] = Counter()
         self._moved: set[str] = set()
         self._commit = Commit(run, epoch, 1)
@@ -392,10 +394,11 @@ class Desk:
 
     def _tell_schema(self, now: float, now_ms: float) -> None:
         version = (self.state.version, self.state.generation)
-        if version == self._schema_version or now < self._schema_due:
+        units = self.bulletin.info.units
+        if (version, units) == (self._schema_version, self._schema_units) or now < self._schema_due:
             return
-        self._schema_version = version
-        schema = self.state.schema() | self._processing.schema()
+        self._schema_version, self._schema_units = version, units
+        schema = layers.with_units(self.state.schema() | self._processing.schema(), self._schema_units)
         if schema != self.bulletin.info.layers:
             self._schema_due = now + SCHEMA_GAP_S
             self._edit(now_ms, layers=schema)

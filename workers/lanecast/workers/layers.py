@@ -306,3 +306,12 @@ def schema(state: LayerState) -> dict[str, dict[str, str | None]]:
         for key, column in state.columns.items()
         for kind in (column.data.dtype.str[1:],)
     }
+
+
+def with_units(schema: dict[str, dict[str, Any]], units: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """Layers and their columns as `schema` says, with the units that producers have stated in place of the usual."""
+    for layer, named in units.items():
+        columns = schema.get(layer, {"columns": {}})["columns"]
+        for name in named.keys() & columns.keys():
+            columns[name]["unit"] = named[name]
+    return schema

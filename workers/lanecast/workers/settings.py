@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lanecast.broker import logs
 from lanecast.broker.connect import DEFAULT_URL
 from lanecast.broker.gateways import REAP_EVERY_S
 
@@ -22,7 +23,7 @@ class WorkerSettings(BaseSettings):
     """What a worker may be told.
 
     Attributes:
-        redis_url: see `lanecast.broker.connect`.
+        redis_url: the Redis or Valkey server; the forms of a URL are in docs/architecture.md.
         worker_id: names this process among the workers; must be unique.
         tick_ms: frames that come within this time of the last one are taken together.
         keyframe_s: how often a tier's viewers get a keyframe while the state changes.
@@ -55,14 +56,14 @@ class WorkerSettings(BaseSettings):
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     image_threads: int = Field(default_factory=lambda: max(1, min(4, len(os.sched_getaffinity(0)) - 1)), ge=1, le=64)
     image_bytes: int = Field(default=128 * 1024 * 1024, ge=1)
-    log_level: str = "info"
+    log_level: logs.Level = "info"
 
 
 class JobsSettings(BaseSettings):
     """What the process that works through jobs may be told.
 
     Attributes:
-        redis_url: where the runs are; see `lanecast.broker.connect`.
+        redis_url: where the runs are.
         jobs_redis_url: where the queue of jobs is; default: with the runs. On a Cluster it has to be another server.
         jobs_alive_s: how often the process says that it is alive.
         log_level: `debug`, `info`, `warning` or `error`.
@@ -73,4 +74,4 @@ class JobsSettings(BaseSettings):
     redis_url: str = Field(default=DEFAULT_URL, repr=False)
     jobs_redis_url: str | None = Field(default=None, repr=False)
     jobs_alive_s: float = Field(default=5.0, gt=0)
-    log_level: str = "info"
+    log_level: logs.Level = "info"

@@ -56,6 +56,7 @@ LIVING: Final = load(__name__, "living")
 DEAD: Final = load(__name__, "dead")
 DEMAND: Final = load(__name__, "demand")
 CLOCK: Final = load(__name__, "clock")
+WATCHERS: Final = load(__name__, "watchers")
 PICTURE: Final = load(__name__, "picture")
 
 

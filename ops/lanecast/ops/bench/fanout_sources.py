@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import redis
 
-from lanecast.broker import keys, lease, messages, scripts
+from lanecast.broker import demand, keys, lease, messages, scripts
 from lanecast.broker.commit import Commit
 from lanecast.broker.offsets import START, Offset
 from lanecast.broker.runs import RunInfo
@@ -41,9 +41,14 @@ def stamped(size: int) -> bytes:
 
 
 class RunSource:
-    """A run whose owner commits frames to its output as a worker does: under a lease, with keyframes and deltas."""
+    """A run whose owner commits frames to its output as a worker does: under a lease, with keyframes and deltas.
+
+    Attributes:
+        on_demand: besides those that come at an even pace, keyframes are made when a gateway asks for one.
+    """
 
     def __init__(self, url: str, run: str, size: int) -> None:
+        self.on_demand = False
         self._client = redis.Redis.from_url(url)
         self._run = run
         self._info = RunInfo(run, "bench", title=run, state="running")
@@ -51,10 +56,10 @@ class RunSource:
         self._prev: Offset | None = None
         self._body = 16
         self._client.sadd(keys.RUNS, run)
+        self._last = START
+        self._demands = b"-"
         commit = self._commit()
-        offset = self._next()
-        body = {"info": self._info.to_dict()}
-        commit.lossless(offset, "run", messages.lossless("run", run, self._info.epoch, offset, START, body))
+        self._lossless(commit, "run", {"info": self._info.to_dict()})
         commit.info(self._info.to_json())
         self._make(commit)
         self._body = max(16, size - len(self._frame(self._next(), Offset(9, 999_999))) + 16)
@@ -63,13 +68,32 @@ class RunSource:
         """Commit the next frame."""
         self._step += 1
         commit = self._commit()
-        if self._step % KEY_EVERY == 1:
+        if self._step % KEY_EVERY == 1 or (self.on_demand and self._key_wanted()):
             self._prev = None
         offset = self._next()
         key = self._prev is None
         commit.frame(TIER, offset, self._frame(offset, self._prev), time.time() * 1000, key=key)
         self._make(commit)
         self._prev = offset
+
+    def _key_wanted(self) -> bool:
+        found: Any = self._client.xrange(keys.demand(self._run), self._demands)
+        if found:
+            self._demands = b"(" + found[-1][0]
+        return any(demand.from_fields(fields).key for _, fields in found)
+
+    def say(self, text: str) -> None:
+        """Commit a status, which every viewer is to get once."""
+        commit = self._commit()
+        body = {"level": "info", "text": text, "time_s": self._step / 30, "at_ms": time.time() * 1000}
+        self._lossless(commit, "status", body)
+        self._make(commit)
+
+    def _lossless(self, commit: Commit, kind: str, body: dict[str, Any]) -> None:
+        offset = self._next()
+        data = messages.lossless(kind, self._run, self._info.epoch, offset, self._last, body)
+        commit.lossless(offset, kind, data)
+        self._last = offset
 
     def _frame(self, offset: Offset, prev: Offset | None) -> bytes:
         data = stamped(self._body)

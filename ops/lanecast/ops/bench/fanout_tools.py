@@ -114,10 +114,19 @@ class LoadClient:
         self.report()
 
     def report(self) -> dict[str, Any]:
-        """What was counted: open, closed, deliveries, bytes, p50_ms, p99_ms, max_ms."""
+        """What was counted: open, closed, deliveries, bytes, p50_ms, p99_ms, max_ms, state_ms."""
         self._say("report")
         counted: dict[str, Any] = json.loads(self._answer())
         return counted
+
+    def stop_reading(self) -> None:
+        """Leave what comes where it is."""
+        self._say("stop")
+        self.report()
+
+    def read_again(self) -> None:
+        """Take what comes, and what has come since."""
+        self._say("go")
 
     def close(self) -> None:
         """Cut all connections."""

@@ -93,7 +93,8 @@ def _svg(title: str, height: float, parts: Sequence[str]) -> str:
     style = "text{font:12px system-ui,sans-serif;fill:#222}@media(prefers-color-scheme:dark){text{fill:#ddd}}"
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}" '
-        f'viewBox="0 0 {WIDTH} {height:.0f}" role="img"><title>{escape(title)}</title><style>{style}.t{{font-weight:600}}</style>'
+        f'viewBox="0 0 {WIDTH} {height:.0f}" role="img"><title>{escape(title)}</title>'
+        f"<style>{style}.t{{font-weight:600}}</style>"
     )
     named = f'<text class="t" x="8" y="16">{escape(title)}</text>'
     return "\n".join((head, named, *parts, "</svg>")) + "\n"

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from lanecast.ops import console
+from lanecast.ops import console, interrupt
 
 RedisOption = Annotated[
     str | None,
@@ -56,7 +56,7 @@ def lag(
     """
     late = False
     with contextlib.suppress(KeyboardInterrupt):
-        late = asyncio.run(_lag(as_json, check, every, redis))
+        late = interrupt.run(_lag(as_json, check, every, redis))
     if check and late:
         raise typer.Exit(1)
 

@@ -28,7 +28,7 @@ def add(app: typer.Typer) -> None:
 def up(
     demo: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Also run a demo: cologne8, ingolstadt21, or the path of a .sumocfg."),
+        typer.Option(metavar="NAME", help="Also run a demo: cologne8, ingolstadt21, city, or the path of a .sumocfg."),
     ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="For the dashboard and viewers; 0 takes any free one.")
@@ -112,7 +112,6 @@ def worker(redis: RedisOption = None) -> None:
 
 def _serve(serve: Any, settings: Any, **given: Any) -> None:
     """Run a service with settings from the environment, those given replaced."""
-    import pydantic
     import structlog
 
     from lanecast.broker import logs
@@ -120,12 +119,7 @@ def _serve(serve: Any, settings: Any, **given: Any) -> None:
     from lanecast.broker.errors import LanecastError
     from lanecast.ops.settings import OpsSettings
 
-    try:
-        chosen = settings(**{name: value for name, value in given.items() if value is not None})
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise Problem(f"LANECAST_{name.upper()}: {first['msg']}") from None
+    chosen = settings(**{name: value for name, value in given.items() if value is not None})
     logs.configure(OpsSettings().log_level)
     try:
         serve(chosen)
@@ -138,8 +132,13 @@ def _serve(serve: Any, settings: Any, **given: Any) -> None:
 
 
 def demo(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="cologne8, ingolstadt21, or the path of a .sumocfg.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="cologne8, ingolstadt21, city, sumo, or the path of a .sumocfg.")
+    ],
     redis: RedisOption = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of `sumo` and `city`: the .sumocfg to simulate.")
+    ] = None,
     run: Annotated[str | None, typer.Option(metavar="ID", help="The run's id; default: the demo's name.")] = None,
 ) -> None:
     """Publish a demo: a real city's traffic, simulated by SUMO, that obeys its viewers.
@@ -151,6 +150,15 @@ def demo(
     from lanecast.ops import demos
     from lanecast.ops.settings import OpsSettings, redis_url
 
-    demos.check(name)
+    if name == "sumo" and config is None:
+        raise Problem("the demo `sumo` wants --config FILE.sumocfg", "`lanecast demo cologne8` comes with its own.")
+    if config is not None and name not in {"sumo", "city"}:
+        raise Problem(f"the demo {name!r} takes no --config", "`sumo` and `city` do.")
+    scenario = name if config is None else str(config)
+    demos.check(scenario)
     logs.configure(OpsSettings().log_level)
-    demos.play(name, run or demos.run_id(name), redis_url(redis))
+    run_id = run or demos.run_id(scenario) + ("-city" if name == "city" and config is not None else "")
+    if name == "city":
+        demos.play_city(demos.CITY_SCENARIO if config is None else scenario, run_id[:64], redis_url(redis))
+    else:
+        demos.play(scenario, run_id, redis_url(redis))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import time
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lanecast.ops import console
+from lanecast.ops import console, interrupt
 
 
 def add(app: typer.Typer) -> None:
@@ -43,7 +42,7 @@ def watch(
     if tier != "auto" and tier not in TIERS:
         raise typer.BadParameter(f"{tier!r} is not one of auto, {', '.join(TIERS)}", param_hint="--tier")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_watch(run, url, tier, frames, as_json))
+        interrupt.run(_watch(run, url, tier, frames, as_json))
 
 
 async def _watch(run: str, url: str | None, tier: str, frames: int | None, as_json: bool) -> None:

@@ -43,3 +43,7 @@ export function checkText(value: unknown, field: string, limit: number): string 
   }
   return value;
 }
+
+export function checkName(name: string, path: string): void {
+  if (name.length === 0 || [...name].length > 64) throw new InvalidMessage(path, "a name has 1 to 64 characters");
+}

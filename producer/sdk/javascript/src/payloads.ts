@@ -1,6 +1,6 @@
 /** What a message says, as the wire's MessagePack. Pure: no I/O, no clock. Every mistake throws `InvalidMessage`. */
 import { encode } from "@msgpack/msgpack";
-import { checkInteger, checkNumber, checkText, InvalidMessage } from "./errors.js";
+import { checkInteger, checkNumber, checkText, checkName, InvalidMessage } from "./errors.js";
 
 export type TypedColumn =
   Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
@@ -71,6 +71,26 @@ export function image(camera: string, mime: string, data: Uint8Array, step: numb
   checkName(camera, "camera");
   checkName(mime, "mime");
   return packed({ camera, mime, ...moment(step, time_s), data });
+}
+
+/** A picture as it is in memory: rows from the top, unsigned bytes, `channels` 1 (grey), 3 (RGB) or 4 (RGBA). */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3 | 4;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+
+export function pixels(camera: string, { width, height, channels, data }: Pixels, step: number, time_s: number): Uint8Array {
+  checkName(camera, "camera");
+  for (const [field, side] of Object.entries({ width, height })) {
+    if (!Number.isInteger(side) || side < 1 || side > 8192) throw new InvalidMessage(field, `${side} is not from 1 to 8192 pixels`);
+  }
+  if (![1, 3, 4].includes(channels)) throw new InvalidMessage("channels", `${channels} is not 1, 3 or 4`);
+  const expected = width * height * channels;
+  if (data.length !== expected) throw new InvalidMessage("data", `expected ${expected} bytes, got ${data.length}`);
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  return packed({ camera, mime: "image/x-raw", ...moment(step, time_s), width, height, channels, data: bytes });
 }
 
 export function scene(given: Scene): Uint8Array {
@@ -145,10 +165,6 @@ function checkEntity(id: unknown, path: string): void {
   if (typeof id === "string" ? id.length > 256 : !Number.isInteger(id) || (id as number) < 0 || (id as number) > 0xffffffff) {
     throw new InvalidMessage(path, `${String(id).slice(0, 60)} is neither an integer from 0 to 4294967295 nor a string`);
   }
-}
-
-function checkName(name: string, path: string): void {
-  if (name.length === 0 || [...name].length > 64) throw new InvalidMessage(path, "a name has 1 to 64 characters");
 }
 
 function numbers(values: Readonly<Record<string, number>>, path: string): Readonly<Record<string, number>> {

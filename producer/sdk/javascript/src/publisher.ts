@@ -129,10 +129,7 @@ export class Publisher {
       this.epoch = await client.hincrby(keys.producers(this.run), this.producer, 1);
     } else {
       await this.tick();
-      for (const lane of ["critical", "normal"] as const) {
-        const last = this.lanes[lane].last();
-        if (last) await this.append(lane, this.lanes[lane].acked, [last]);
-      }
+      await this.ask();
       this.reconnects++;
     }
     if (this.away) console.error(`lanecast: run ${this.run}: the server is back`);
@@ -150,11 +147,20 @@ export class Publisher {
     const newest = await client.hget(keys.producers(this.run), this.producer);
     if (newest !== null && Number(newest) > this.epoch) throw new Fenced();
     if (newest === null) await this.beginEpoch(this.epoch + 1); // the server came back empty
+    else if (added) await this.ask(); // an append was quicker: the other lane may have nothing to send
     if (newest === null || added) this.lanes.critical.putFirst(this.announce());
     const flow = await client.hgetall(keys.flow(this.run));
     const stopped = flow["state"] === "stop_bulk";
     const rate = ["slow", "stop_bulk"].includes(flow["state"] ?? "") && flow["max_rate_hz"] ? Number(flow["max_rate_hz"]) : Infinity;
     this.flow = { rateHz: stopped ? 0 : rate, shedLow: flow["shed_low"] === "1" || stopped };
+  }
+
+  /** Whether the server still has what it acknowledged; if not, it is sent again from there. */
+  private async ask(): Promise<void> {
+    for (const lane of ["critical", "normal"] as const) {
+      const last = this.lanes[lane].last();
+      if (last) await this.append(lane, this.lanes[lane].acked, [last]);
+    }
   }
 
   private async beginEpoch(by: number): Promise<void> {
@@ -222,7 +228,9 @@ export class Publisher {
     const next = this.images.entries().next();
     if (next.done) return false;
     this.images.delete(next.value[0]); // at most once: whatever happens now, it is not sent again
-    return this.add("low", next.value[1], 64, []);
+    // While pictures are large, fewer of them wait.
+    const bound = Math.min(64, Math.max(4, Math.floor(32 * 1024 * 1024 / next.value[1].data.length)));
+    return this.add("low", next.value[1], bound, []);
   }
 
   private async add(lane: string, message: Message | Outgoing, bound: number, more: (string | number)[]): Promise<boolean> {

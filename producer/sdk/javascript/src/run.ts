@@ -1,4 +1,4 @@
-import { checkId, InvalidMessage } from "./errors.js";
+import { checkId, checkName, InvalidMessage } from "./errors.js";
 import { Listener } from "./listener.js";
 import * as payloads from "./payloads.js";
 import { Publisher, type Stats } from "./publisher.js";
@@ -43,6 +43,7 @@ export class Run {
   private timed = false;
   private frames = 0;
   private lastScene: Uint8Array | undefined;
+  private phases: Record<string, number> = {};
   private closed = false;
 
   private constructor(
@@ -93,6 +94,27 @@ export class Run {
     return this.steering.sleep(ms);
   }
 
+  /** `changed` is called inside `running` when viewers have set the parameter, before the step that sees the new value. */
+  onParam(name: string, changed: (value: Value) => void): void {
+    this.steering.onParam(name, changed);
+  }
+
+  /** Measures a part of the step, `part`, which may be async, and returns what it returns; the next frame tells how long it took. */
+  phase<T>(name: string, part: () => T): T {
+    checkName(name, "phases");
+    const began = performance.now();
+    const ended = (): void => {
+      this.phases[name] = (this.phases[name] ?? 0) + performance.now() - began;
+    };
+    let result: T | undefined;
+    try {
+      result = part();
+      return result instanceof Promise ? (result.finally(ended) as T) : result;
+    } finally {
+      if (!(result instanceof Promise)) ended();
+    }
+  }
+
   /** Makes `running` answer false: for signal handlers. */
   interrupt(): void {
     this.steering.interrupt();
@@ -105,7 +127,9 @@ export class Run {
     const time_s = this.time(more.time_s);
     if (this.frames > 0 && step < this.step) throw new InvalidMessage("step", `goes back from ${this.step} to ${step}`);
     if (this.frames > 0 && time_s < this.time_s) throw new InvalidMessage("time_s", `goes back from ${this.time_s} to ${time_s}`);
-    const data = payloads.frame({ ...more, layers, step, time_s });
+    const phases = { ...this.phases, ...more.phases };
+    this.phases = {};
+    const data = payloads.frame({ ...more, phases, layers, step, time_s });
     this.step = step;
     this.time_s = time_s;
     this.frames++;
@@ -143,10 +167,15 @@ export class Run {
     this.publisher.put("critical", "scene", this.lastScene);
   }
 
-  /** Publishes one picture of one camera, encoded as `mime` says; the newest wins. */
-  image(camera: string, mime: string, data: Uint8Array, { step, time_s }: Moment = {}): void {
+  /** Publishes one picture of one camera, encoded as `mime` says, or as it is in memory; the newest wins. */
+  image(camera: string, pixels: payloads.Pixels, moment?: Moment): void;
+  image(camera: string, mime: string, data: Uint8Array, moment?: Moment): void;
+  image(camera: string, given: string | payloads.Pixels, data?: Uint8Array | Moment, moment?: Moment): void {
     this.open();
-    this.publisher.putImage(camera, payloads.image(camera, mime, data, step ?? this.step, this.time(time_s)));
+    const { step, time_s } = (typeof given === "string" ? moment : (data as Moment | undefined)) ?? {};
+    const [n, t] = [step ?? this.step, this.time(time_s)];
+    const packed = typeof given === "string" ? payloads.image(camera, given, data as Uint8Array, n, t) : payloads.pixels(camera, given, n, t);
+    this.publisher.putImage(camera, packed);
   }
 
   /** Ends the run and sends what is left; false if that did not all arrive in time. Safe to repeat. */

@@ -86,6 +86,7 @@ export class Steering {
   readonly values: Record<string, Value> = {};
   state: State = "created";
   private asked: Record<string, Value> = {};
+  private readonly watched: [name: string, changed: (value: Value) => void][] = [];
   private paused = false;
   private stopping = false;
   private steps = 0;
@@ -104,8 +105,12 @@ export class Steering {
   /** Waits while paused; false once the simulation has to stop. */
   async turn(): Promise<boolean> {
     for (;;) {
-      Object.assign(this.values, this.asked);
       this.seen = this.commands;
+      const changes = Object.entries(this.asked).filter(([name, value]) => this.values[name] !== value);
+      Object.assign(this.values, this.asked);
+      for (const [name, value] of changes) {
+        for (const [watched, changed] of this.watched) if (watched === name) changed(value);
+      }
       if (this.stopping) return false;
       if (!this.paused) {
         this.become("running");
@@ -118,6 +123,11 @@ export class Steering {
       this.become("paused");
       await new Promise<void>((resolve) => this.wake.add(resolve));
     }
+  }
+
+  onParam(name: string, changed: (value: Value) => void): void {
+    if (!Object.hasOwn(this.params, name)) throw new InvalidMessage(`params.${name}`, "the run has no such parameter");
+    this.watched.push([name, changed]);
   }
 
   /** Waits; false if a command came since the last `turn`, which ends the wait. */

@@ -27,6 +27,7 @@ export function encoded(kind: string, p: Any, typed = false): Uint8Array | null 
     case "scene":
       return payloads.scene(p);
     case "image":
+      if (p.mime === "image/x-raw") return payloads.pixels(p.camera, { ...p, data: Buffer.from(p.data.hex, "hex") }, p.step, p.time_s);
       return payloads.image(p.camera, p.mime, Buffer.from(p.data.hex, "hex"), p.step, p.time_s);
     default:
       return null;

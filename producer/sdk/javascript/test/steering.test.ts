@@ -33,6 +33,19 @@ for (const vector of vectors("commands-bad.json")) {
   });
 }
 
+test("a change is told once inside turn, before the step that sees it", async () => {
+  const steering = new Steering({ gain: { type: "float", value: 1 } }, () => undefined);
+  const told: unknown[] = [];
+  steering.onParam("gain", (value) => told.push(value, steering.values["gain"]));
+  assert.throws(() => steering.onParam("speed", () => undefined), { field: "params.speed" });
+  await steering.turn();
+  steering.handle({ command_id: "a", name: "set_params", args: { params: { gain: 2 } }, user: "", expires_ms: Infinity }, 0);
+  assert.deepEqual(told, []);
+  await steering.turn();
+  await steering.turn();
+  assert.deepEqual(told, [2, 2]);
+});
+
 test("a paused simulation takes the steps that it is given, and its parameters change between steps", async () => {
   const steering = new Steering({ gain: { type: "float", value: 1 } }, () => undefined);
   const send = (id: string, name: string, args = {}): void =>

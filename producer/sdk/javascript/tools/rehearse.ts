@@ -26,10 +26,12 @@ if (what === "vectors") {
   });
   run.scene({ kind: "plain", bounds: [0, 0, 10, 10] });
   run.image("front", "image/png", Uint8Array.of(1, 2, 3));
+  run.image("top", { width: 2, height: 1, channels: 3, data: Uint8Array.of(1, 2, 3, 4, 5, 6) });
+  run.onParam("gain", () => run.log("gain is set"));
   run.events("traffic", { edge: ["a"], mean_speed: Float32Array.of(3), occupancy: [0.5] });
   run.log("begun");
   for (let n = 1; (await run.running()) && !run.stats.fenced; n++) {
-    const gain = run.params["gain"] as number;
+    const gain = await run.phase("step", async () => run.params["gain"] as number);
     const points = { id: Uint32Array.of(1, 2), x: Float32Array.of(0, gain), y: [0, 5] };
     run.frame({ points }, { step: n, time_s: n / 10 });
     run.metrics({ n });

@@ -6,7 +6,7 @@ mod shapes;
 use std::time::Duration;
 use std::{env, fs, process};
 
-use lanecast::{layer, Frame, InvalidMessage, Options, Param, Run, Scene};
+use lanecast::{layer, Frame, InvalidMessage, Options, Param, Pixels, Run, Scene};
 use serde_json::{json, Value};
 
 fn main() -> Result<(), InvalidMessage> {
@@ -41,14 +41,22 @@ fn rehearse(url: &str, id: &str) -> Result<i32, InvalidMessage> {
     let mut run = Run::start(id, options)?;
     run.scene(&Scene { kind: "plain".into(), bounds: [0.0, 0.0, 10.0, 10.0], ..Scene::default() })?;
     run.image("front", "image/png", &[1, 2, 3])?;
+    run.image_raw("top", &Pixels { width: 2, height: 1, channels: 3, data: &[1, 2, 3, 4, 5, 6] })?;
+    let (set, told) = std::sync::mpsc::channel();
+    run.on_param("gain", move |_| set.send(()).expect("the simulation"))?;
     let speed = layer([("edge", vec!["a".to_string()].into()), ("mean_speed", vec![3.0_f32].into()), ("occupancy", vec![0.5].into())]);
     run.events("traffic", &speed)?;
     run.log("info", "begun")?;
     let mut step = 0;
     while run.running() && !run.stats().fenced {
         step += 1;
+        if told.try_recv().is_ok() {
+            run.log("info", "gain is set")?;
+        }
+        let timer = run.phase("step")?;
         let x = vec![0.0, run.float("gain") as f32];
         let points = layer([("id", vec![1_u32, 2].into()), ("x", x.into()), ("y", vec![0_i32, 5].into())]);
+        drop(timer);
         run.frame(&Frame { step, time_s: step as f64 / 10.0, layers: [("points".into(), points)].into(), ..Frame::default() })?;
         run.metrics(&[("n", step as f64)])?;
         run.status("info", &step.to_string())?;

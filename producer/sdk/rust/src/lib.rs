@@ -10,9 +10,9 @@ mod run;
 mod steering;
 
 pub use error::InvalidMessage;
-pub use payloads::{layer, Column, Frame, Layer, Paths, Scene};
+pub use payloads::{layer, Column, Frame, Layer, Paths, Pixels, Scene};
 pub use publisher::Stats;
-pub use run::{Options, Run};
+pub use run::{Options, Phase, Run};
 pub use steering::Param;
 
 

@@ -198,6 +198,45 @@ pub fn status(level: &str, text: &str, time_s: f64) -> Result<Vec<u8>, InvalidMe
     pack(&Status { level, text, time_s })
 }
 
+/// A picture as it is in memory: rows from the top, unsigned bytes, `channels` 1 (grey), 3 (RGB) or 4 (RGBA).
+#[derive(Debug, Clone, Copy)]
+pub struct Pixels<'a> {
+    pub width: u32,
+    pub height: u32,
+    pub channels: u32,
+    pub data: &'a [u8],
+}
+
+pub fn pixels(camera: &str, picture: &Pixels<'_>, step: i64, time_s: f64) -> Result<Vec<u8>, InvalidMessage> {
+    #[derive(Serialize)]
+    struct Raw<'a> {
+        camera: &'a str,
+        mime: &'a str,
+        step: i64,
+        time_s: f64,
+        width: u32,
+        height: u32,
+        channels: u32,
+        #[serde(with = "serde_bytes")]
+        data: &'a [u8],
+    }
+    let Pixels { width, height, channels, data } = *picture;
+    check_name(camera, "camera")?;
+    for (field, side) in [("width", width), ("height", height)] {
+        if !(1..=8192).contains(&side) {
+            return invalid(field, format!("{side} is not from 1 to 8192 pixels"));
+        }
+    }
+    if ![1, 3, 4].contains(&channels) {
+        return invalid("channels", format!("{channels} is not 1, 3 or 4"));
+    }
+    let expected = width as usize * height as usize * channels as usize;
+    if data.len() != expected {
+        return invalid("data", format!("expected {expected} bytes, got {}", data.len()));
+    }
+    pack(&Raw { camera, mime: "image/x-raw", step, time_s, width, height, channels, data })
+}
+
 pub fn image(camera: &str, mime: &str, data: &[u8], step: i64, time_s: f64) -> Result<Vec<u8>, InvalidMessage> {
     #[derive(Serialize)]
     struct Image<'a> {

@@ -221,15 +221,7 @@ impl Publisher {
             self.epoch = cmd("HINCRBY").arg(self.key("producers")).arg(&self.producer).arg(1).query(&mut connection)?;
         } else {
             self.tick(&mut connection)?;
-            for lane in [CRITICAL, NORMAL] {
-                let (acked, last) = {
-                    let waiting = self.buffers.lock();
-                    (waiting.lanes[lane].acked, waiting.lanes[lane].last())
-                };
-                if let Some(last) = last {
-                    self.append(&mut connection, lane, acked, &[last])?;
-                }
-            }
+            self.ask(&mut connection)?;
             self.buffers.lock().stats.reconnects += 1;
         }
         if self.away {
@@ -255,6 +247,8 @@ impl Publisher {
         }
         if newest.is_none() {
             self.begin_epoch(connection, self.epoch + 1)?; // the server came back empty
+        } else if !known {
+            self.ask(connection)?; // an append was quicker than we: the other lane may have nothing to send
         }
         if newest.is_none() || !known {
             let told = (self.announce)().into_iter().map(|(kind, data)| message(kind, data)).collect();
@@ -266,6 +260,20 @@ impl Publisher {
         let slow = flow.get("max_rate_hz").and_then(|rate| rate.parse().ok()).filter(|_| is("state", "slow"));
         self.rate_hz = if stopped { 0.0 } else { slow.unwrap_or(f64::INFINITY) };
         self.buffers.lock().shed_low = stopped || is("shed_low", "1");
+        Ok(())
+    }
+
+    /// Whether the server still has what it acknowledged; if not, it is sent again from there.
+    fn ask(&mut self, connection: &mut Connection) -> Done<()> {
+        for lane in [CRITICAL, NORMAL] {
+            let (acked, last) = {
+                let waiting = self.buffers.lock();
+                (waiting.lanes[lane].acked, waiting.lanes[lane].last())
+            };
+            if let Some(last) = last {
+                self.append(connection, lane, acked, &[last])?;
+            }
+        }
         Ok(())
     }
 
@@ -349,7 +357,9 @@ impl Publisher {
     fn send_image(&mut self, connection: &mut Connection) -> Done<bool> {
         let next = self.buffers.lock().images.pop_first(); // at most once: whatever happens now, it is not sent again
         let Some((_, picture)) = next else { return Ok(false) };
-        let add = self.adding("low", 64, &picture);
+        // While pictures are large, fewer of them wait.
+        let bound = ((32 << 20) / picture.data.len().max(1)).clamp(4, 64) as u64;
+        let add = self.adding("low", bound, &picture);
         self.add(connection, "low", &add)
     }
 

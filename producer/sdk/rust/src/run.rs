@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use redis::Client;
 use serde_json::{json, Value};
 
-use crate::error::{check_id, invalid, InvalidMessage};
+use crate::error::{check_id, check_name, invalid, InvalidMessage};
 use crate::listener::Listener;
-use crate::payloads::{self, Frame, Layer, Scene};
+use crate::payloads::{self, Frame, Layer, Pixels, Scene};
 use crate::publisher::{Buffers, Publisher, Stats, CRITICAL, NORMAL};
 use crate::steering::{Param, Steering, Turn};
 
@@ -56,6 +56,25 @@ pub struct Run {
     step: i64,
     time_s: Option<f64>,
     scene: LastScene,
+    phases: Phases,
+    watched: Mutex<Vec<(String, Changed)>>,
+}
+
+type Phases = Arc<Mutex<BTreeMap<String, f64>>>;
+type Changed = Box<dyn FnMut(&Value) + Send>;
+
+/// Measures a part of the step until it is dropped; see `Run::phase`.
+#[must_use = "it measures until it is dropped"]
+pub struct Phase {
+    name: String,
+    began: Instant,
+    phases: Phases,
+}
+
+impl Drop for Phase {
+    fn drop(&mut self) {
+        *lock(&self.phases).entry(std::mem::take(&mut self.name)).or_default() += self.began.elapsed().as_secs_f64() * 1000.0;
+    }
 }
 
 impl Run {
@@ -99,19 +118,53 @@ impl Run {
         let publisher = Publisher::new(id, &producer, client, buffers.clone(), Box::new(announce), on_fenced);
         let threads = vec![thread::spawn(move || listener.work()), thread::spawn(move || publisher.work())];
         let began = Instant::now();
-        Ok(Run { steering, buffers, listening: closing, threads, flush: options.flush, began, step: 0, time_s: None, scene })
+        let (phases, watched) = Default::default();
+        Ok(Run { steering, buffers, listening: closing, threads, flush: options.flush, began, step: 0, time_s: None, scene, phases, watched })
     }
 
     /// To be asked before each step: waits while paused; false once the run has to stop.
     pub fn running(&self) -> bool {
         let mut steering = lock(&self.steering.0);
         loop {
+            let changes = steering.changes();
+            if !changes.is_empty() {
+                drop(steering); // the simulation may call us from what it has us call
+                self.tell(&changes);
+                steering = lock(&self.steering.0);
+                continue;
+            }
             match steering.turn() {
                 Turn::Step => return true,
                 Turn::Stop => return false,
                 Turn::Wait => steering = self.steering.1.wait(steering).unwrap_or_else(PoisonError::into_inner),
             }
         }
+    }
+
+    fn tell(&self, changes: &[(String, Value)]) {
+        for (name, value) in changes {
+            for (watched, changed) in lock(&self.watched).iter_mut() {
+                if watched == name {
+                    changed(value);
+                }
+            }
+        }
+    }
+
+    /// `changed` is called inside `running` when viewers have set the parameter, before the step that sees the new value. It
+    /// must not call `on_param` itself.
+    pub fn on_param(&self, name: &str, changed: impl FnMut(&Value) + Send + 'static) -> Result<(), InvalidMessage> {
+        if !lock(&self.steering.0).has(name) {
+            return invalid(format!("params.{name}"), "the run has no such parameter");
+        }
+        lock(&self.watched).push((name.into(), Box::new(changed)));
+        Ok(())
+    }
+
+    /// `let _timer = run.phase("planner")?;` measures a part of the step until it is dropped; the next frame tells it.
+    pub fn phase(&self, name: &str) -> Result<Phase, InvalidMessage> {
+        check_name(name, "phases")?;
+        Ok(Phase { name: name.into(), began: Instant::now(), phases: self.phases.clone() })
     }
 
     /// Keeps a pace between steps; false if a command came in, which ends the sleep at once.
@@ -157,7 +210,13 @@ impl Run {
                 return invalid("time_s", format!("goes back from {time_s} to {}", frame.time_s));
             }
         }
-        let data = payloads::frame(frame)?;
+        let mut phases = std::mem::take(&mut *lock(&self.phases));
+        let data = if phases.is_empty() {
+            payloads::frame(frame)?
+        } else {
+            phases.extend(frame.phases.clone());
+            payloads::frame(&Frame { phases, ..frame.clone() })?
+        };
         (self.step, self.time_s) = (frame.step, Some(frame.time_s));
         self.buffers.put_frame(data, frame.layers.keys().cloned().collect(), frame.partial);
         Ok(())
@@ -199,6 +258,12 @@ impl Run {
     /// Publishes one picture of one camera, encoded as `mime` says; newest wins.
     pub fn image(&self, camera: &str, mime: &str, data: &[u8]) -> Result<(), InvalidMessage> {
         self.buffers.put_image(camera, payloads::image(camera, mime, data, self.step, self.time())?);
+        Ok(())
+    }
+
+    /// Publishes one picture of one camera as it is in memory; newest wins.
+    pub fn image_raw(&self, camera: &str, picture: &Pixels<'_>) -> Result<(), InvalidMessage> {
+        self.buffers.put_image(camera, payloads::pixels(camera, picture, self.step, self.time())?);
         Ok(())
     }
 

@@ -172,9 +172,20 @@ impl Steering {
         })
     }
 
-    /// Whether to take the next step; viewers' parameters become the simulation's here.
-    pub fn turn(&mut self) -> Turn {
+    /// Viewers' parameters become the simulation's here; which of them are new.
+    pub fn changes(&mut self) -> Vec<(String, Value)> {
+        let changed = self.asked.iter().filter(|(name, value)| self.values.get(*name) != Some(*value));
+        let changed = changed.map(|(name, value)| (name.clone(), value.clone())).collect();
         self.values = self.asked.clone();
+        changed
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.params.contains_key(name)
+    }
+
+    /// Whether to take the next step.
+    pub fn turn(&mut self) -> Turn {
         self.seen = self.commands;
         if self.stopping {
             return Turn::Stop;

@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 
 use crate::buffers::{Message, Newest, Outgoing, Replay};
 use crate::steering::{Command, Steering, Turn};
-use crate::{layer, payloads, Frame, Options, Param, Run};
+use crate::{layer, payloads, Frame, Options, Param, Pixels, Run};
 
 fn vectors(text: &str) -> Vec<Value> {
     serde_json::from_str(text).unwrap()
@@ -77,11 +77,14 @@ fn parameters_change_between_steps_and_steps_are_counted() {
         steering.handle(&Command::read(&fields).unwrap(), 0.0);
     };
     send(&mut steering, "a", "step", r#"{"steps": 2}"#);
+    assert!(steering.changes().is_empty());
     assert!(matches!(steering.turn(), Turn::Step));
     send(&mut steering, "b", "set_params", r#"{"params": {"gain": 2}}"#);
     assert_eq!(steering.values["gain"], 1.0);
-    assert!(matches!(steering.turn(), Turn::Step));
+    assert_eq!(steering.changes(), [("gain".to_string(), json!(2.0))]);
     assert_eq!(steering.values["gain"], 2.0);
+    assert!(steering.changes().is_empty(), "told once");
+    assert!(matches!(steering.turn(), Turn::Step));
     assert!(matches!(steering.turn(), Turn::Wait));
     assert_eq!(steering.state, "paused");
     send(&mut steering, "c", "stop", "{}");
@@ -98,6 +101,8 @@ fn a_mistake_names_the_field() {
         (frame(layer([("id", vec![1_u32].into()), ("x", vec![f64::NAN].into())])).err(), "layers.points.x[0]"),
         (frame(layer([("id", vec![1_u32].into()), ("x", vec![1.0, 2.0].into())])).err(), "layers.points.x"),
         (payloads::metrics(&[("loss".into(), f64::NAN)].into(), 0, 0.0).err(), "values.loss"),
+        (payloads::pixels("front", &Pixels { width: 1, height: 1, channels: 2, data: &[0, 0] }, 0, 0.0).err(), "channels"),
+        (payloads::pixels("front", &Pixels { width: 2, height: 1, channels: 3, data: &[0, 0] }, 0, 0.0).err(), "data"),
         (payloads::status("fatal", "x", 0.0).err(), "level"),
         (payloads::status("info", &"x".repeat(4097), 0.0).err(), "text"),
         (Run::start("no run id!", Options::default()).err(), "run"),

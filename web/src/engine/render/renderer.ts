@@ -39,6 +39,8 @@ export interface View {
 export interface Renderer {
   readonly name: string;
   readonly tier: DrawingTier;
+  /** The processor draws in place of a graphics card: many fine shapes are beyond it, and need not be tried. */
+  readonly software?: boolean;
   setTheme(theme: ThemeName): void;
   setScene(mesh: SceneMesh | null): void;
   /** Speed per line of the scene, m/s; negative where unknown. */

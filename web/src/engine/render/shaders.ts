@@ -127,7 +127,8 @@ void main() {
            : motion.w < -1.5 ? uAccent
            : ramp(motion.z / uSpeedMax);
   vPattern = shape == 7 && motion.w > 0.0 ? int(motion.w) % 4 : 0;
-  vec2 at = corner * (halfPx + 1.5);
+  // Half a pixel more than the shape, for its soft edge: what lies beyond is computed for nothing.
+  vec2 at = corner * (halfPx + 0.75);
   if (uMode == 1) {
     float ring = max(halfPx.x, halfPx.y) + 7.0 * uRatio;
     halfPx = vec2(ring);
@@ -217,6 +218,49 @@ void main() {
   if (!uSimple && rim > 0.0 && vHalf.y > 2.0 * rim) rgb = mix(uOutline, rgb, clamp(inside - rim + 1.0, 0.35, 1.0));
   colour = vec4(rgb, cover);
 }`;
+
+/**
+ * Entities where the machine cannot keep up: a flat triangle each, three vertices and no cutting out. By far the most of what
+ * a software renderer spends on an entity is spent in the fragments of its square.
+ */
+export const SIMPLE_VERTEX = `${VIEW}
+uniform highp sampler2D uData;
+uniform float uAlpha;
+uniform float uRatio;
+uniform int uStride;
+uniform vec3 uPlain;
+uniform float uSpeedMax;
+uniform vec3 uTypes[8];
+uniform vec3 uAccent;
+${RAMP}
+flat out vec3 vColour;
+const vec2 CORNERS[3] = vec2[3](vec2(1.25, 0.0), vec2(-1.0, 1.15), vec2(-1.0, -1.15));
+void main() {
+  int base = (gl_VertexID / 3) * uStride * ${TEXELS};
+  int width = textureSize(uData, 0).x;
+  // Rows hold whole entities: the next texels are in the same row.
+  ivec2 at = ivec2(base % width, base / width);
+  vec4 place = texelFetch(uData, at, 0);
+  vec4 motion = texelFetch(uData, at + ivec2(1, 0), 0);
+  vec4 form = texelFetch(uData, at + ivec2(2, 0), 0);
+  float angle = mix(motion.x, motion.y, uAlpha);
+  vec2 ahead = vec2(cos(angle), sin(angle));
+  float near = smoothstep(0.25, 1.2, uScale / uRatio);
+  vec2 least = int(form.z) == 1 ? mix(vec2(3.0, 1.7), vec2(4.6, 2.5), near) : vec2(mix(1.6, 3.0, near));
+  vec2 corner = CORNERS[gl_VertexID % 3] * max(form.xy * 0.5 * uScale, least * uRatio);
+  vColour = motion.w >= 0.0 ? uTypes[int(motion.w) % 8]
+          : motion.w < -2.5 ? uPlain
+          : motion.w < -1.5 ? uAccent
+          : ramp(motion.z / uSpeedMax);
+  vec2 offset = ahead * corner.x + vec2(-ahead.y, ahead.x) * corner.y;
+  gl_Position = project(mix(place.xy, place.zw, uAlpha) + offset / uScale);
+}`;
+
+export const SIMPLE_FRAGMENT = `#version 300 es
+precision mediump float;
+flat in vec3 vColour;
+out vec4 colour;
+void main() { colour = vec4(vColour, 1.0); }`;
 
 /**
  * Line lists (see `lineList.ts`) by vertex pulling: nine vertices each, six for the line and three for an arrow's head.

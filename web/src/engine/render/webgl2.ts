@@ -2,6 +2,7 @@
 import type { ThemeName } from '../bridge';
 import type { Camera } from '../camera';
 import { TEXELS, type DrawList } from '../drawList';
+import { DOTS, SHAPE } from '../layerStyle';
 import { LINE_FLOATS, LINE_PX, type LineList } from '../lineList';
 import { ROAD_FLOATS, type SceneMesh } from '../sceneMesh';
 import { fitTo } from './canvas2d';
@@ -19,17 +20,23 @@ import {
   LINE_VERTEX,
   ROAD_FRAGMENT,
   ROAD_VERTEX,
+  SIMPLE_FRAGMENT,
+  SIMPLE_VERTEX,
 } from './shaders';
 
 /** A multiple of the texels per entity, so that no entity is torn over two rows. */
 const ENTITY_TEXTURE_WIDTH = 256 * TEXELS;
 const LINE_TEXTURE_WIDTH = 512;
 const EDGE_TEXTURE_WIDTH = 1024;
+/** Shapes that a triangle can stand for; a rectangle's size would be lost. */
+const PLAIN = new Set<number>([SHAPE.vehicle, ...DOTS]);
 const MODE = { entities: 0, ring: 1, velocity: 2 } as const;
 
 interface LayerObjects {
   texture: FloatTexture;
   count: number;
+  /** Whether a triangle can stand for its entities. */
+  plain: boolean;
 }
 
 interface LineObjects {
@@ -41,13 +48,16 @@ interface LineObjects {
 export class WebGl2Renderer implements Renderer {
   readonly name = 'WebGL2';
   readonly tier = 'webgl';
+  readonly software: boolean;
   private palette: ScenePalette = PALETTES.dark;
+  private colours = uniforms(PALETTES.dark);
   private programs!: {
     road: Program;
     area: Program;
     grid: Program;
     entity: Program;
     line: Program;
+    simple: Program;
   };
   private edges!: FloatTexture;
   private emptyVao!: WebGLVertexArrayObject;
@@ -73,6 +83,7 @@ export class WebGl2Renderer implements Renderer {
     private readonly canvas: OffscreenCanvas,
     private readonly gl: WebGL2RenderingContext,
   ) {
+    this.software = isSoftware(gl);
     this.restore();
   }
 
@@ -88,6 +99,7 @@ export class WebGl2Renderer implements Renderer {
       grid: new Program(gl, GRID_VERTEX, FLAT_FRAGMENT),
       entity: new Program(gl, ENTITY_VERTEX, ENTITY_FRAGMENT),
       line: new Program(gl, LINE_VERTEX, LINE_FRAGMENT),
+      simple: new Program(gl, SIMPLE_VERTEX, SIMPLE_FRAGMENT),
     };
     this.edges = new FloatTexture(gl, 1, EDGE_TEXTURE_WIDTH);
     this.emptyVao = gl.createVertexArray();
@@ -97,6 +109,7 @@ export class WebGl2Renderer implements Renderer {
 
   setTheme(theme: ThemeName): void {
     this.palette = PALETTES[theme];
+    this.colours = uniforms(this.palette);
   }
 
   setScene(mesh: SceneMesh | null): void {
@@ -120,10 +133,15 @@ export class WebGl2Renderer implements Renderer {
   setLayer(name: string, list: DrawList): void {
     let layer = this.layers.get(name);
     if (layer === undefined) {
-      layer = { texture: new FloatTexture(this.gl, 4, ENTITY_TEXTURE_WIDTH), count: 0 };
+      layer = {
+        texture: new FloatTexture(this.gl, 4, ENTITY_TEXTURE_WIDTH),
+        count: 0,
+        plain: false,
+      };
       this.layers.set(name, layer);
     }
     layer.count = list.count;
+    layer.plain = list.role === 'entities' && PLAIN.has(list.texels[10] ?? -1);
     if (list.count > 0) layer.texture.upload(list.texels, list.count * TEXELS);
   }
 
@@ -182,7 +200,7 @@ export class WebGl2Renderer implements Renderer {
   }
 
   private drawScene(view: View): void {
-    const { gl, palette } = this;
+    const { gl, palette, colours } = this;
     if (this.areas !== null) {
       this.place(this.programs.area, view);
       gl.uniform3f(this.programs.area.at('uColour'), ...palette.area);
@@ -194,7 +212,7 @@ export class WebGl2Renderer implements Renderer {
       this.edges.bind();
       gl.uniform3f(road.at('uRoad'), ...palette.road);
       gl.uniform1f(road.at('uRoadTint'), palette.roadTint);
-      gl.uniform3fv(road.at('uRamp'), flat(palette.ramp));
+      gl.uniform3fv(road.at('uRamp'), colours.ramp);
       gl.uniform1f(road.at('uEdgeMax'), view.speedMax);
       this.roads.draw();
     }
@@ -213,44 +231,69 @@ export class WebGl2Renderer implements Renderer {
   }
 
   private drawLayer(name: string, layer: LayerObjects, view: View): void {
-    const { gl, palette } = this;
-    const { entity } = this.programs;
-    this.place(entity, view);
+    const simple = simpleFor(view, layer.count);
+    const selected = view.selected?.layer === name ? view.selected.row : -1;
     layer.texture.bind();
-    gl.uniform1f(entity.at('uAlpha'), view.alpha);
-    gl.uniform1f(entity.at('uRatio'), view.ratio);
-    gl.uniform1f(entity.at('uSpeedMax'), view.speedMax);
-    gl.uniform3fv(entity.at('uRamp'), flat(palette.ramp));
-    gl.uniform3fv(entity.at('uTypes'), flat(palette.types));
-    gl.uniform3fv(
-      entity.at('uLights'),
-      flat([palette.go, palette.caution, palette.stop, palette.off]),
-    );
-    gl.uniform3f(entity.at('uAccent'), ...palette.accent);
-    gl.uniform3f(entity.at('uPlain'), ...palette.plain);
-    gl.uniform3f(entity.at('uOutline'), ...palette.outline);
-    gl.uniform1i(entity.at('uSimple'), simpleFor(view, layer.count) ? 1 : 0);
+    this.gl.bindVertexArray(this.emptyVao);
+    if (simple && layer.plain && !view.vectors) this.drawSimply(layer, view);
+    else this.drawShapes(layer, view, simple);
+    if (selected >= 0 && selected < layer.count) this.drawRing(selected, view);
+  }
+
+  private drawShapes(layer: LayerObjects, view: View, simple: boolean): void {
+    const { gl, colours } = this;
+    const { entity } = this.programs;
+    this.styleEntities(entity, view);
+    gl.uniform3fv(entity.at('uLights'), colours.lights);
+    gl.uniform3f(entity.at('uOutline'), ...this.palette.outline);
+    gl.uniform1i(entity.at('uSimple'), simple ? 1 : 0);
     const stride = strideFor(view, layer.count);
     const drawn = Math.ceil(layer.count / stride);
     gl.uniform1i(entity.at('uStride'), stride);
-    gl.bindVertexArray(this.emptyVao);
     if (view.vectors) {
       gl.uniform1i(entity.at('uMode'), MODE.velocity);
       gl.drawArrays(gl.TRIANGLES, 0, 6 * drawn);
     }
     gl.uniform1i(entity.at('uMode'), MODE.entities);
     gl.drawArrays(gl.TRIANGLES, 0, 6 * drawn);
-    if (view.selected?.layer === name && view.selected.row < layer.count) {
-      gl.uniform1i(entity.at('uStride'), 1);
-      gl.uniform1i(entity.at('uMode'), MODE.ring);
-      gl.drawArrays(gl.TRIANGLES, 6 * view.selected.row, 6);
-    }
+  }
+
+  private drawSimply(layer: LayerObjects, view: View): void {
+    const { gl } = this;
+    const { simple } = this.programs;
+    this.styleEntities(simple, view);
+    const stride = strideFor(view, layer.count);
+    gl.uniform1i(simple.at('uStride'), stride);
+    gl.disable(gl.BLEND);
+    gl.drawArrays(gl.TRIANGLES, 0, 3 * Math.ceil(layer.count / stride));
+    gl.enable(gl.BLEND);
+  }
+
+  private drawRing(row: number, view: View): void {
+    const { gl } = this;
+    const { entity } = this.programs;
+    this.styleEntities(entity, view);
+    gl.uniform1i(entity.at('uStride'), 1);
+    gl.uniform1i(entity.at('uMode'), MODE.ring);
+    gl.drawArrays(gl.TRIANGLES, 6 * row, 6);
+  }
+
+  private styleEntities(program: Program, view: View): void {
+    const { gl, palette, colours } = this;
+    this.place(program, view);
+    gl.uniform1f(program.at('uAlpha'), view.alpha);
+    gl.uniform1f(program.at('uRatio'), view.ratio);
+    gl.uniform1f(program.at('uSpeedMax'), view.speedMax);
+    gl.uniform3fv(program.at('uRamp'), colours.ramp);
+    gl.uniform3fv(program.at('uTypes'), colours.types);
+    gl.uniform3f(program.at('uAccent'), ...palette.accent);
+    gl.uniform3f(program.at('uPlain'), ...palette.plain);
   }
 
   private drawLines(name: string, view: View): void {
     const lines = this.lines.get(name);
     if (lines === undefined || lines.count === 0) return;
-    const { gl, palette } = this;
+    const { gl, palette, colours } = this;
     const { line } = this.programs;
     this.place(line, view);
     lines.texture.bind();
@@ -258,12 +301,28 @@ export class WebGl2Renderer implements Renderer {
     gl.uniform1f(line.at('uRatio'), view.ratio);
     gl.uniform1f(line.at('uLongest'), lines.longest);
     gl.uniform1fv(line.at('uWidths'), LINE_PX as number[]);
-    gl.uniform3fv(line.at('uTypes'), flat(palette.types));
+    gl.uniform3fv(line.at('uTypes'), colours.types);
     gl.uniform3f(line.at('uAccent'), ...palette.accent);
     gl.uniform3f(line.at('uPlain'), ...palette.plain);
     gl.bindVertexArray(this.emptyVao);
     gl.drawArrays(gl.TRIANGLES, 0, 9 * lines.count);
   }
+}
+
+/** The lists of colours that shaders are given, made once per theme: a picture leaves no garbage behind. */
+function uniforms({ ramp, types, go, caution, stop, off }: ScenePalette): {
+  ramp: Float32Array;
+  types: Float32Array;
+  lights: Float32Array;
+} {
+  return { ramp: flat(ramp), types: flat(types), lights: flat([go, caution, stop, off]) };
+}
+
+/** Whether the processor draws in place of a graphics card, as far as the browser tells. */
+function isSoftware(gl: WebGL2RenderingContext): boolean {
+  const info = gl.getExtension('WEBGL_debug_renderer_info');
+  const name: unknown = info === null ? '' : gl.getParameter(info.UNMASKED_RENDERER_WEBGL);
+  return /swiftshader|llvmpipe|software|basic render/i.test(String(name));
 }
 
 function flat(colours: readonly Rgb[]): Float32Array {

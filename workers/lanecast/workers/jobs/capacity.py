@@ -13,7 +13,6 @@ import msgspec
 import redis
 
 from lanecast.broker import demand, keys, lag, runs, scripts
-from lanecast.broker.errors import InvalidMessage
 from lanecast.broker.lanes import LANES
 from lanecast.broker.tiers import TIERS
 from lanecast.workers.jobs.registry import Context, Result, job
@@ -102,15 +101,8 @@ def tell_rates(now: Capacity, before: Capacity) -> None:
 
 def audience(rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> tuple[dict[str, int], dict[str, int]]:
     """Tier -> viewers, of frames and of pictures, from entries of the demand stream, oldest first."""
-    seats: dict[tuple[bool, str, str], int] = {}
-    for _, fields in rows:
-        try:
-            wanted = demand.from_fields(fields)
-        except InvalidMessage:
-            continue
-        seats[wanted.images, wanted.node, wanted.tier] = max(0, wanted.viewers)
     found: tuple[dict[str, int], dict[str, int]] = ({}, {})
-    for (images, _, tier), viewers in seats.items():
+    for (images, _, tier), viewers in demand.seats(rows).items():
         if viewers:
             found[images][tier] = found[images].get(tier, 0) + viewers
     return found

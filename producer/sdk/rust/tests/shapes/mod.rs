@@ -1,7 +1,7 @@
 //! A vector's payload, given to the call for its kind.
 
 use lanecast::payloads;
-use lanecast::{Column, Frame, InvalidMessage, Layer, Paths, Scene};
+use lanecast::{Column, Frame, InvalidMessage, Layer, Paths, Pixels, Scene};
 use serde_json::Value;
 
 pub fn column(given: &Value) -> Column {
@@ -65,6 +65,12 @@ pub fn encoded(kind: &str, p: &Value) -> Option<Result<Vec<u8>, InvalidMessage>>
                 *bound = value.as_f64().expect("a number");
             }
             payloads::scene(&Scene { kind: text("kind").into(), bounds, lines: paths(&p["lines"]), areas: paths(&p["areas"]) })
+        }
+        "image" if text("mime") == "image/x-raw" => {
+            let side = |name: &str| p[name].as_u64().unwrap_or_default() as u32;
+            let data = bytes(p["data"]["hex"].as_str().expect("hex"));
+            let picture = Pixels { width: side("width"), height: side("height"), channels: side("channels"), data: &data };
+            payloads::pixels(text("camera"), &picture, step, time_s)
         }
         "image" => payloads::image(text("camera"), text("mime"), &bytes(p["data"]["hex"].as_str().expect("hex")), step, time_s),
         _ => return None,
