@@ -299,7 +299,7 @@ class Stage:
             dropped: the simulation may have had to drop messages that may be dropped.
         """
         verdict, viewers = self.verdict, self.audience.viewers
-        self._hear_more()
+        self.hear_more()
         memory = self.rss()
         end = self.simulation.end()
         with contextlib.suppress(TimeoutError):
@@ -330,7 +330,7 @@ class Stage:
         verdict.problems += [f"{name} has grown by {n >> 20} MiB" for name, n in grown.items() if n > GROWTH_BYTES]
         verdict.saw = self._seen(restarts)
 
-    def _hear_more(self) -> None:
+    def hear_more(self) -> None:
         """Until every viewer has heard ten more messages: one that was told to begin anew goes on from some moment."""
         life, viewers = self.simulation.life, [viewer for viewer in self.audience.viewers if viewer.reads]
         wanted = [(viewer.watcher.said, viewer.watcher.said.get(life, 0) + MORE) for viewer in viewers]
@@ -385,6 +385,7 @@ def playing(
             where = ports(stage) if ports else [gateway.port for gateway in stage.gateways]
             with Audience(where, RUN, viewers, rcvbuf=rcvbuf) as stage.audience:
                 stage.settle()
+                stage.hear_more()
                 yield stage
         finally:
             if stage.simulation.process.poll() is None:

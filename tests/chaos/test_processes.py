@@ -13,7 +13,6 @@ from lanecast.broker import keys
 
 RESUMED_S = 2.0
 TAKEN_OVER_S = 3.0
-LEASE_S = 2.0
 
 
 def test_a_worker_killed_again_and_again_is_followed_by_another(play: Play) -> None:
@@ -79,9 +78,10 @@ def test_workers_are_restarted_one_after_the_other(play: Play) -> None:
 
 def test_a_simulation_killed_and_started_again_is_followed_from_its_new_beginning(play: Play) -> None:
     with play("13", "kill -9 of the simulation, which starts again with epoch + 1", limit_s=RESUMED_S) as stage:
-        with stage.cause(RESUMED_S + LEASE_S, since_begin=True):
+        with stage.client() as client, stage.cause(RESUMED_S):
             stage.simulation.kill()
             stage.start_simulation()
+            wait_until(lambda: client.hget(keys.producers(RUN), RUN) == b"2", "the simulation's second epoch")
         first = {viewer.watcher.said[1] for viewer in stage.audience.viewers}
         assert len(first) == 1, f"viewers differ about the last message of the first life: {first}"
         stage.judge()

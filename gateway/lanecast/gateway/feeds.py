@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lanecast.gateway.viewer import Viewer
 
 CHAIN_BYTES: Final = 16 * 1024 * 1024
+VERIFIED_TIMES: Final = 10
+VERIFIED_EVERY_S: Final = 0.02
 
 
 class Subscription:
@@ -366,9 +368,11 @@ class RunFeed:
             await self._begun(self)
         restarts = self.restarts
         if self._overtaken is not None and not self._follows(entries[0]):
-            await self._overtaken(self)
-            if self.restarts != restarts:
-                return  # everybody has been told that there is a hole, and goes on behind it
+            for _ in range(VERIFIED_TIMES):
+                await self._overtaken(self)
+                if self.restarts != restarts:
+                    return  # everybody has been told that there is a hole, and goes on behind it
+                await asyncio.sleep(VERIFIED_EVERY_S)  # a run that was deleted has no info for a moment
         for entry_id, fields in entries:
             self.cursor = entry_id.decode()
             entry = read_entry(entry_id, fields)
