@@ -55,6 +55,10 @@ fmt: setup ## format everything
 bench-web: setup web ## measure the dashboard in Chromium: make bench-web ARGS=--quick
 	@cd web && npm run --silent bench -- $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## make every fault on a real system: make chaos ARGS="-k black_hole"
+	@PATH="$(abspath $(BIN)):$$PATH" pytest tests/chaos -m chaos $(ARGS) && $(BIN)/python -m tests.chaos.report
+
 .PHONY: docs
 docs: setup ## the documentation as a site: build/site/index.html
 	@PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --strict

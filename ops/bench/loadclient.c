@@ -4,7 +4,8 @@
  *
  * Each connection makes its handshake (RFC 6455), then says what it is told to say, masked. `ready` is printed once all are
  * open. Each mark in what comes is a delivery; the eight bytes after it are the nanoseconds (CLOCK_MONOTONIC, least
- * significant first) at which it was published. A ping is answered by a pong, and a message that begins with the first HEX of
+ * significant first) at which it was published: after LCBENCH! all bits of them, after LCBENCH7, which goes where text goes,
+ * seven of each. A ping is answered by a pong, and a message that begins with the first HEX of
  * --answer by the second. On standard input: `reset` forgets what was counted, `report` prints it as a line of JSON, `stop`
  * reads from no connection any more, `go` does again. `state_ms` in a report is how long ago the newest that a connection has was
  * published, of the connection that is worst off.
@@ -24,8 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MARK "LCBENCH!"
-enum { SLOTS = 200000, SLOT_NS = 50000, SAYINGS = 8 };
+#define MARK "LCBENCH"
+enum { MARK_SIZE = 7, SLOTS = 200000, SLOT_NS = 50000, SAYINGS = 8 };
 
 typedef struct {
     int fd;
@@ -92,15 +93,17 @@ static void take(Connection *c, int opcode, const unsigned char *payload, size_t
         say(c->fd, 10, payload, size > 125 ? 125 : size);
         return;
     }
-    const unsigned char *end = payload + size, *mark = memmem(payload, size, MARK, 8);
+    const unsigned char *end = payload + size, *mark = memmem(payload, size, MARK, MARK_SIZE);
     if (mark != NULL)
         bytes += size;
     else if (answering && size >= question.size && !memcmp(payload, question.bytes, question.size))
         say(c->fd, opcode, answer.bytes, answer.size);
     /* A server may put several publications into one message. */
-    for (; mark != NULL && mark + 16 <= end; mark = memmem(mark + 16, (size_t)(end - mark - 16), MARK, 8)) {
-        uint64_t then;
-        memcpy(&then, mark + 8, 8);
+    for (; mark != NULL && mark + 16 <= end; mark = memmem(mark + 16, (size_t)(end - mark - 16), MARK, MARK_SIZE)) {
+        uint64_t then = 0;
+        int bits = mark[MARK_SIZE] == '7' ? 7 : 8;
+        for (int i = 7; i >= 0; i--)
+            then = then << bits | mark[8 + i];
         if (then > c->newest_ns)
             c->newest_ns = then;
         uint64_t waited = now_ns() - then;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,42 @@ async def test_a_gateway_that_starts_before_redis_waits_for_it(start_gateway: St
     await eventually(ready)
     gateway.stop()
     server.stop()
+
+
+async def test_viewers_are_told_when_a_trim_has_overtaken_their_gateway(
+    start_gateway: Start, client: redis.asyncio.Redis, run: str
+) -> None:
+    gateway = start_gateway()
+    assert gateway.process is not None
+    owner = await RunOwner(client, run).begin()
+    async with gateway.connect(f"/ws/{run}") as socket:
+        await until(socket, "subscribed")
+        gateway.process.send_signal(signal.SIGSTOP)
+        try:
+            for number in range(1, 6):
+                last = await owner.status(str(number))
+            await client.xtrim(keys.out(run, "critical"), minid=str(last), approximate=False)
+        finally:
+            gateway.process.send_signal(signal.SIGCONT)
+        again = await until(socket, "subscribed")
+        assert (again["recovered"], again["offset"]) == (False, str(last))
+        live = await owner.status("live")
+        message = await until(socket, "status", text="live")
+        assert (message["prev"], message["offset"]) == (str(last), str(live))
+
+
+async def test_a_short_interruption_is_no_redraw(start_gateway: Start, client: redis.asyncio.Redis, run: str) -> None:
+    """A redraw begins with the newest keyframe, which is older than what viewers have."""
+    gateway = start_gateway()
+    owner = await RunOwner(client, run).begin()
+    async with gateway.connect() as socket:
+        await send(socket, type="subscribe", run=run, tier="high")
+        await until(socket, "subscribed")
+        await owner.frame("high", key=True)
+        last = await owner.frame("high")
+        await until(socket, "frame", offset=str(last))
+        await client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await until(socket, "notice", text="Redis is back")
+        following = await owner.frame("high")
+        frame = await until(socket, "frame")
+        assert (frame["key"], frame["prev"], frame["offset"]) == (False, str(last), str(following))

@@ -35,7 +35,7 @@ def test_a_quantile_is_a_value_that_was_measured() -> None:
 def test_a_bench_writes_what_it_found_and_ends_by_whether_it_holds(tmp_path: Path) -> None:
     done = bench("publish", "--quick", "--folder", str(tmp_path))
     found = msgspec.json.decode((tmp_path / "publish.json").read_bytes())
-    assert set(found) == {"name", "at", "machine", "versions", "quick", "checks", "rows"}
+    assert set(found) == {"name", "at", "machine", "versions", "quick", "checks", "passed", "rows"}
     assert [row["entities"] for row in found["rows"]] == [100, 1_000, 10_000]
     assert all(set(check) == {"what", "value", "unit", "sense", "limit", "passed"} for check in found["checks"])
     assert done.returncode == (0 if all(check["passed"] for check in found["checks"]) else 1), done.stderr

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Node:
     command: list[str]
     announced: int
     process: subprocess.Popen[bytes] | None = None
+    host: str = "127.0.0.1"
 
     def start(self) -> None:
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -66,7 +67,7 @@ class Node:
 
     def client(self, *, readonly: bool = False) -> Any:
         """Of this very node; `readonly`: to read from a Cluster's replica."""
-        client = redis.Redis(port=self.port, socket_timeout=2, single_connection_client=readonly)
+        client = redis.Redis(self.host, self.port, socket_timeout=2, single_connection_client=readonly)
         if readonly:
             client.execute_command("READONLY")
         return client
@@ -273,13 +274,23 @@ def running(engine: Engine) -> Iterator[Engine]:
         engine.stop()
 
 
-def start_single(folder: Path, binary: str, seed: int | None = None) -> Engine:
-    """One server."""
+def start_single(
+    folder: Path,
+    binary: str,
+    seed: int | None = None,
+    *,
+    options: Sequence[str] = (),
+    under: Sequence[str] = (),
+    host: str = "127.0.0.1",
+) -> Engine:
+    """One server, with more options, started by the command `under` if there is one (`env A=B`), reached at `host`."""
     fronts = Fronts(seed)
-    node = _node(binary, folder, fronts)
+    node = _node(binary, folder, fronts, *options)
+    node.command[:0] = under
+    node.host = host
     node.start()
     wait_until(lambda: bool(node.client().ping()), f"start of {node.port}")
-    url = f"redis://127.0.0.1:{node.announced}/0"
+    url = f"redis://{host}:{node.announced}/0"
     return Engine(Path(binary).name, url, {node.announced: node}, fronts.proxies)
 
 

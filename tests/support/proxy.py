@@ -56,6 +56,7 @@ class _Link:
 
     who: str = ""
     doomed: bool = False
+    orphaned: bool = False
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
 
@@ -91,6 +92,19 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(5)
 
+    def orphan(self) -> None:
+        """Make every connection that is there half-open: the server's end is gone, and nobody tells the client."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._orphan)
+
+    def _orphan(self) -> None:
+        for link in self._links:
+            link.orphaned = link.who == "client"
+            if link.orphaned:
+                self.made["orphaned"] += 1
+                for writer in link.writers[1:]:
+                    writer.transport.abort()
+
     async def _serve(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=CHUNK)
@@ -116,6 +130,8 @@ class Proxy:
                 asyncio.create_task(self._pump(link, theirs, writer, up=False)),
             ]
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            if link.orphaned:
+                await asyncio.wait(pumps)
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
@@ -127,6 +143,8 @@ class Proxy:
     async def _pump(self, link: _Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, up: bool) -> None:
         with contextlib.suppress(OSError, _Reset):
             while data := await source.read(CHUNK):
+                if link.orphaned:
+                    continue
                 if up and link.who in ("", "client"):  # a replica only pings at first
                     link.who = _who(data)
                 await (self._spoil(link, data, sink, up=up) if link.who == "client" else self._spare(link, data, sink))

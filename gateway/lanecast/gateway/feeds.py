@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lanecast.gateway.viewer import Viewer
 
 CHAIN_BYTES: Final = 16 * 1024 * 1024
+VERIFIED_TIMES: Final = 10
+VERIFIED_EVERY_S: Final = 0.02
 
 
 class Subscription:
@@ -323,7 +325,21 @@ class TierFeed:
 class RunFeed:
     """A run's critical stream, and who gets it."""
 
-    def __init__(self, run: str, stats: Stats, begun: Callable[[RunFeed], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        run: str,
+        stats: Stats,
+        begun: Callable[[RunFeed], Awaitable[None]],
+        overtaken: Callable[[RunFeed], Awaitable[None]] | None = None,
+    ) -> None:
+        """Nobody watches yet.
+
+        Args:
+            run: its id.
+            stats: of this process.
+            begun: awaited when the first messages of a run come that was only registered.
+            overtaken: awaited when what comes does not follow what came before: a trim has overtaken this reader.
+        """
         self.run = run
         self.key = keys.out(run, "critical")
         self.cursor = str(START)
@@ -340,6 +356,7 @@ class RunFeed:
         self.waiters: dict[str, list[asyncio.Future[dict[str, Any]]]] = {}
         self._stats = stats
         self._begun = begun
+        self._overtaken = overtaken
 
     @property
     def wanted(self) -> bool:
@@ -350,6 +367,13 @@ class RunFeed:
         """Hand lossless messages that have just been read to everybody."""
         if self.info is not None and not self.info.epoch:
             await self._begun(self)
+        restarts = self.restarts
+        if self._overtaken is not None and not self._follows(entries[0]):
+            for _ in range(VERIFIED_TIMES):
+                await self._overtaken(self)
+                if self.restarts != restarts:
+                    return  # everybody has been told that there is a hole, and goes on behind it
+                await asyncio.sleep(VERIFIED_EVERY_S)  # a run that was deleted has no info for a moment
         for entry_id, fields in entries:
             self.cursor = entry_id.decode()
             entry = read_entry(entry_id, fields)
@@ -358,6 +382,16 @@ class RunFeed:
             if entry.kind == "result" and self.waiters:
                 self._settle(messages.decode(entry.data))
             await self._broadcast(entry)
+
+    def _follows(self, first: tuple[bytes, dict[bytes, bytes]]) -> bool:
+        """Whether an entry is the next after the cursor; what no worker has written is no matter."""
+        entry = read_entry(*first)
+        if entry is None or self.cursor == str(START):
+            return True
+        try:
+            return bool(messages.decode(entry.data).get("prev", self.cursor) == self.cursor)
+        except ValueError:
+            return True
 
     async def _broadcast(self, entry: Entry) -> None:
         subs = list(self.subs)

@@ -120,7 +120,7 @@ class Hub:
             self.unsubscribe(sub)
         feed = self.feeds.get(run)
         if feed is None:
-            feed = self.feeds[run] = RunFeed(run, self.stats, self._begun)
+            feed = self.feeds[run] = RunFeed(run, self.stats, self._begun, self.verify)
         sub = Subscription(viewer, feed, wanted, resume, now_s, wish.layers)
         sub.images, sub.freshness_s = wish.images, wish.freshness_s
         viewer.subs[run] = sub
@@ -352,8 +352,9 @@ class Hub:
         for feed in sources:
             if isinstance(feed, RunFeed):
                 await self.verify(feed)
-                for tier in feed.tiers.values():
-                    self.reopen(tier)
+                for tier in list(feed.tiers.values()):
+                    if not (tier.opened and await snapshot.goes_on(self.client, feed.run, tier.tier, tier.cursor)):
+                        self.reopen(tier)
                 self.pictures.reopen(feed.run)
 
     def _back_online(self) -> None:
@@ -389,7 +390,7 @@ class Hub:
         """The result of a command that is under way; None if none has come in time."""
         feed = self.feeds.get(run)
         if feed is None:
-            feed = self.feeds[run] = RunFeed(run, self.stats, self._begun)
+            feed = self.feeds[run] = RunFeed(run, self.stats, self._begun, self.verify)
         waiter: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         feed.waiters.setdefault(command_id, []).append(waiter)
         try:

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import redis
+
 from lanecast.broker import keys, messages, offsets, runs, scripts
 from lanecast.broker.commit import CRITICAL_KEPT
 from lanecast.broker.errors import UnknownRun
@@ -102,6 +104,22 @@ async def chain(client: Any, run: str, tier: str, freshness_ms: float) -> tuple[
             payloads.clear()
         payloads.append(fields[b"data"])
     return rows[-1][0].decode(), payloads
+
+
+async def goes_on(client: Any, run: str, tier: str, cursor: str) -> bool:
+    """Whether a reader of the tier's stream may go on from its cursor: what it read last is there, no keyframe since.
+
+    If there is one, whoever draws from it sees nothing that is older than what it has; if there is none, going on
+    spares everybody a redraw, which would begin in the past.
+    """
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.hget(keys.keyframes(run), tier)
+        pipe.xrange(keys.out(run, tier), cursor, cursor)
+        try:
+            keyframe, there = await pipe.execute()
+        except redis.ResponseError:  # somebody has meddled: whoever opens the tier anew finds out how
+            return False
+    return bool(there) and keyframe is not None and offsets.parse(keyframe) <= offsets.parse(cursor)
 
 
 def _rows(found: list[list[Any]]) -> list[tuple[bytes, dict[bytes, bytes]]]:

@@ -22,5 +22,12 @@ BENCHES: Final = {
     "stalled": "whether viewers who do not read delay the others, and how fresh what they get is when they read again",
     "storm": "whether gateways bear thousands of viewers at once, rolling restarts, and more than they may hold",
     "lanes": "whether a flood on the lane low delays the lane critical",
+    "latency": "how long a frame takes, hop by hop, with 1,000 viewers",
+    "throughput": "deliveries a second of one gateway, through worker and Redis",
+    "capacity": "how many viewers one gateway holds",
+    "sustained": "1,000 viewers at 30 Hz for ten minutes: lateness, losses, memory",
+    "adaptive": "how soon the policy answers a simulation that grows a hundredfold, and lets go again",
+    "scaling": "what a delivery costs on 1, 2 and 4 gateways",
+    "all": "all of these, one after another",
 }
 """Name of the module -> what it measures."""

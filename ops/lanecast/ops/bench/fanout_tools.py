@@ -55,13 +55,19 @@ def share_the_cores() -> int | None:
     Returns:
         The servers' core; None where there is but one.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard) if soft < hard else (soft, hard))
+    raise_limits()
     first, *others = sorted(os.sched_getaffinity(0))
     if not others:
         return None
     os.sched_setaffinity(0, {others[0]})
     return first
+
+
+def raise_limits() -> int:
+    """Allow this process, and what it starts from now on, as many open files as it may have; how many that is."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 @contextlib.contextmanager

@@ -20,10 +20,11 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The outcome of one bench; rows are of one shape each, name -> figure."""
+    """The outcome of one bench; rows are of one shape each, name -> figure; `totals` are sums of them, if there are."""
 
     checks: list[Check]
     rows: list[dict[str, Any]]
+    totals: dict[str, float] | None = None
 
 
 def at_least(what: str, value: float, limit: float, unit: str) -> Check:

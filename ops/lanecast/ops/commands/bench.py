@@ -6,7 +6,7 @@ import importlib
 import inspect
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -20,18 +20,24 @@ FOLDER: Final = Path("build/bench")
 
 def add(app: typer.Typer) -> None:
     """Add the command."""
-    known = "; ".join(f"`{name}`: {what}" for name, what in BENCHES.items())
+    known = (
+        "; ".join(f"`{name}`: {what}" for name, what in BENCHES.items())
+        + "; `page`: docs/benchmarks.md from what was measured"
+    )
     app.command(rich_help_panel="Look", help=f"{bench.__doc__}\n\n{known}.")(bench)
 
 
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     quick: Annotated[bool, typer.Option("--quick", help="End within a minute; figures vary more.")] = False,
-    viewers: Annotated[int | None, typer.Option(min=1, metavar="N", help="fanout and others: connections.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.1, metavar="HZ", help="fanout: frames a second.")] = None,
+    viewers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Where there are any: how many.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, metavar="HZ", help="Where it can be chosen: frames a second.")
+    ] = None,
     size: Annotated[int | None, typer.Option(min=64, metavar="BYTES", help="fanout: of a frame.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="fanout: of one round.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="Of one round, or of the whole.")] = None,
     peers: Annotated[str | None, typer.Option(metavar="A,B", help="fanout: which; default all installed.")] = None,
+    only: Annotated[str | None, typer.Option(metavar="A,B", help="all: which of them.")] = None,
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where NAME.json and NAME.md are written.")] = FOLDER,
 ) -> None:
     """Measure on this machine, against what is to be held; status 1 if a check fails."""
@@ -40,13 +46,21 @@ def bench(
     from lanecast.ops.bench import machine
     from lanecast.ops.bench.result import Result, to_markdown
 
+    if name == "page":
+        from lanecast.ops.bench import page
+
+        console.err.print(f"written to {page.write(folder)}", style="dim")
+        return
     if name not in BENCHES:
-        raise Problem(f"there is no bench {name!r}", f"Known: {', '.join(BENCHES)}.")
-    given = {"viewers": viewers, "rate": rate, "size": size, "seconds": seconds, "peers": peers}
-    options = {option: value for option, value in given.items() if value is not None}
+        raise Problem(f"there is no bench {name!r}", f"Known: {', '.join(BENCHES)}, page.")
+    given = {"viewers": viewers, "rate": rate, "size": size, "seconds": seconds, "peers": peers, "only": only}
+    options: dict[str, Any] = {option: value for option, value in given.items() if value is not None}
     measure = importlib.import_module(f"lanecast.ops.bench.{name}").measure
-    if strange := options.keys() - inspect.signature(measure).parameters.keys():
+    known = inspect.signature(measure).parameters.keys()
+    if strange := options.keys() - known:
         raise Problem(f"the bench {name!r} takes no --{min(strange)}")
+    if "folder" in known:
+        options["folder"] = folder
     measured: Result = measure(quick, **options)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -60,7 +74,9 @@ def bench(
                     "versions": machine.versions(),
                     "quick": quick,
                     "checks": measured.checks,
+                    "passed": all(check.passed for check in measured.checks),
                     "rows": measured.rows,
+                    **({} if measured.totals is None else {"totals": measured.totals}),
                 }
             )
         )
