@@ -32,7 +32,11 @@ DRAWN: Final = {
 OUTSIDE: Final = {
     "LANECAST_TEST_REDIS_URL": "the server that the tests use; it is emptied",
     "LANECAST_PROOF_KILLS": "how often the longest tests kill a worker",
+    "LANECAST_TEST_TAG": "of the container images that the tests run",
     "LANECAST_REDIS_PASSWORD": "the password of Redis in `compose.yaml`",
+    "LANECAST_HAPROXY_PORT": "where `compose.yaml` publishes HAProxy, profile `haproxy`",
+    "LANECAST_PROMETHEUS_PORT": "where it publishes Prometheus, profile `monitoring`",
+    "LANECAST_GRAFANA_PORT": "where it publishes Grafana, profile `monitoring`",
 }
 """Variables that no class of settings reads: those of tests and containers."""
 
