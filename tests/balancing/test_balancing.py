@@ -114,6 +114,22 @@ async def test_viewers_of_a_gateway_that_ends_resume_at_another_without_loss(
             await all_told(viewers, caster)
 
 
+async def test_gateways_that_are_restarted_one_after_the_other_lose_nobody(
+    start_balancer: StartBalancer, start_gateway: Start, redis_url: str, run: str
+) -> None:
+    gateways = [start_gateway(node="first"), start_gateway(node="second")]
+    balancer = start_balancer(*(gateway.port for gateway in gateways))
+    with Caster(redis_url, run) as caster:
+        async with crowd(balancer, run) as viewers:
+            for gateway, other in (gateways, gateways[::-1]):
+                await asyncio.to_thread(gateway.stop)
+                here = other.environment["LANECAST_NODE"]
+                assert await viewers.until(lambda here=here: viewers.nodes() == {here: VIEWERS}, IN_TIME_S)  # type: ignore[misc]
+                await asyncio.to_thread(gateway.start)
+            assert await viewers.settled(IN_TIME_S)
+            await all_told(viewers, caster)
+
+
 async def test_a_gateway_that_is_full_passes_viewers_on_and_when_all_are_full_they_are_told_when_to_come_back(
     start_balancer: StartBalancer, start_gateway: Start, redis_url: str, run: str
 ) -> None:

@@ -121,7 +121,7 @@ class Nginx(Balancer):
 
     def write(self, gateways: Sequence[int]) -> None:
         """Fill in the template."""
-        lines = "\n    ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;" for port in gateways)
+        lines = "\n    ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in gateways)
         template = Template((OPS / "nginx" / "nginx.conf.template").read_text())
         text = template.safe_substitute(
             LANECAST_LISTEN=f"127.0.0.1:{self.port}",
