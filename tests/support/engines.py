@@ -115,7 +115,9 @@ class Engine:
             client = self.alive[0].client()
             slot = int(client.execute_command("CLUSTER KEYSLOT", keys.info(run)))
             for address, node in client.execute_command("CLUSTER NODES").items():
-                if "master" in node["flags"] and any(int(first) <= slot <= int(last) for first, last in node["slots"]):
+                if "master" in node["flags"] and any(
+                    int(part[0]) <= slot <= int(part[-1]) for part in node["slots"] if part[0].isdigit()
+                ):
                     return self.nodes[int(address.partition("@")[0].rpartition(":")[2])]
             raise AssertionError(f"no node serves slot {slot}")
         for node in self.alive:
