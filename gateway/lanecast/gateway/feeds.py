@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from lanecast.gateway.viewer import Viewer
 
 CHAIN_BYTES: Final = 16 * 1024 * 1024
-VERIFIED_TIMES: Final = 10
-VERIFIED_EVERY_S: Final = 0.02
+VERIFIED_TIMES: Final = 30
+VERIFIED_EVERY_S: Final = 0.05
 
 
 class Subscription:
@@ -373,7 +373,7 @@ class RunFeed:
                 await self._overtaken(self)
                 if self.restarts != restarts:
                     return  # everybody has been told that there is a hole, and goes on behind it
-                await asyncio.sleep(VERIFIED_EVERY_S)  # a run that was deleted has no info for a moment
+                await asyncio.sleep(VERIFIED_EVERY_S)  # whoever lost everything is registered again within a second
         for entry_id, fields in entries:
             self.cursor = entry_id.decode()
             entry = read_entry(entry_id, fields)
