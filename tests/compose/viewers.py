@@ -30,6 +30,7 @@ class Message(msgspec.Struct):
     recovered: bool | None = None
     node: str | None = None
     message: str | None = None
+    code: str | None = None
 
 
 class Viewer:
@@ -87,6 +88,8 @@ class Viewer:
             self.place["offset"] = message.offset or ""
             if message.type == "status" and (message.text or "").isdigit():
                 self.numbers.append(int(message.text or 0))
+        elif message.code == "unknown_run" and not self.place:
+            raise EOFError("nobody has registered the run yet: ask again")
         elif message.type == "error":
             self.trouble.append(message.message or "error")
 

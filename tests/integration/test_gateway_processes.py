@@ -119,7 +119,8 @@ async def test_sigterm_drains_all_of_them_at_once(gateways: Gateways, client: re
     async with httpx.AsyncClient() as http:
         metrics = (await http.get(f"http://127.0.0.1:{gateways.port}/metrics")).text
     (up,) = [line for line in metrics.splitlines() if line.startswith("lanecast_gateway_up{")]
-    assert any(f'node="{node}"' in up for node in await gateways.nodes())
+    nodes = await gateways.nodes()
+    assert any(f'node="{node}"' in up for node in nodes)
     async with crowd(gateways, "shared") as viewers:
         started_s = time.monotonic()
         gateways.process.send_signal(signal.SIGTERM)
@@ -129,4 +130,4 @@ async def test_sigterm_drains_all_of_them_at_once(gateways: Gateways, client: re
     assert await asyncio.to_thread(gateways.process.wait, 10) == 0
     assert time.monotonic() - started_s < 5, "one after the other it would take longer"
     assert gateways.events("part_killed") == []
-    assert await client.zrange(keys.GATEWAYS, 0, -1) == []
+    assert not nodes & {name.decode() for name in await client.zrange(keys.GATEWAYS, 0, -1)}

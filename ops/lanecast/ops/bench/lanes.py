@@ -20,7 +20,7 @@ from lanecast.ops.bench.machine import child, server
 from lanecast.ops.bench.result import Result, at_least, at_most, quantile
 
 RUN = "bench-lanes"
-FLOOD_PER_S = 24_000
+FLOOD_PER_S = 20_000
 EVERY_S = 0.01
 PHASES = 4
 NORMAL_EVERY = 5
@@ -165,7 +165,7 @@ class _Probe:
 
 
 def flood(url: str) -> None:
-    """Publish to `low` at an even pace until killed, 5 ms' worth at a time."""
+    """Publish to `low` at an even pace until killed, 2 ms' worth at a time: a longer burst is itself a wait in Redis."""
     data = wire.encode({"type": "noise", "time_s": 0.0, "items": {"v": [1]}})
     fields: Any = Message("events", data, t_ms=time.time() * 1000).to_fields()
     with redis.Redis.from_url(url) as client:
@@ -177,7 +177,7 @@ def flood(url: str) -> None:
                     pipe.xadd(keys.lane(RUN, LOW.name), fields, maxlen=LOW.max_entries, approximate=True)
                 pipe.execute()
             sent += due
-            time.sleep(0.005)
+            time.sleep(0.002)
 
 
 if __name__ == "__main__":
