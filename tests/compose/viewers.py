@@ -88,10 +88,13 @@ class Viewer:
             self.place["offset"] = message.offset or ""
             if message.type == "status" and (message.text or "").isdigit():
                 self.numbers.append(int(message.text or 0))
-        elif message.code == "unknown_run" and not self.place:
-            raise EOFError("nobody has registered the run yet: ask again")
         elif message.type == "error":
-            self.trouble.append(message.message or "error")
+            self._refused(message)
+
+    def _refused(self, message: Message) -> None:
+        if message.code == "unknown_run" and not self.place:
+            raise EOFError("nobody has registered the run yet: ask again")
+        self.trouble.append(message.message or "error")
 
     def holes(self) -> list[str]:
         """Where the numbers it got do not follow one another, and other trouble."""

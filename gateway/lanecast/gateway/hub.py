@@ -421,10 +421,11 @@ class Hub:
         self.reader.unwatch(feed)
         del self.feeds[feed.run]
 
-    def up_to_date(self) -> set[Viewer]:
-        """Viewers in rows who have acknowledged all they were sent; the others have to be asked one by one."""
+    def settled(self) -> set[Viewer]:
+        """Viewers who need not be looked at one by one: they watch one run, in a row, and are well."""
         tiers = [tier for feed in self.feeds.values() for tier in feed.tiers.values()]
-        return {viewer for tier in tiers for seats in tier.seats() for viewer in seats.up_to_date()}
+        rows = (viewer for tier in tiers for seats in tier.seats() for viewer in seats.settled())
+        return {viewer for viewer in rows if len(viewer.subs) == 1}
 
     def subscriptions(self) -> list[tuple[str, str, int]]:
         """(run, tier, viewers) of everything that is watched."""

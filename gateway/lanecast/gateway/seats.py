@@ -17,6 +17,7 @@ from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from lanecast.broker.tiers import SERVED
 from lanecast.gateway.stats import Stats
 from lanecast.gateway.writer import Writer
 
@@ -105,10 +106,13 @@ class Seats:
             fds[a], fds[b] = fds[b], fds[a]
             row[a].place, row[b].place = a, b
 
-    def up_to_date(self) -> Iterator[Viewer]:
-        """Viewers in the row who have acknowledged all they were sent."""
-        row = self._row
-        return (row[place].viewer for place in self._writer.all_arrived(self._fds))
+    def settled(self) -> Iterator[Viewer]:
+        """Viewers in the row of whom nothing is to be found out or decided: all has arrived, and no more is wanted."""
+        row, best = self._row, SERVED[-1]
+        for place in self._writer.all_arrived(self._fds):
+            sub = row[place]
+            if not (sub.struggled or sub.decode_ms or sub.age_ms or (sub.auto and sub.tier.tier != best)):
+                yield sub.viewer
 
     # --- frames ---
 

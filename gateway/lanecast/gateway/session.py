@@ -251,13 +251,14 @@ class Sessions:
             ping = outbound.ping(now_s)
             if pinging:
                 next_ping_s = now_s + self._settings.ping_s
-            up_to_date = self._hub.up_to_date()
+            settled = self._hub.settled()
             for place, viewer in enumerate(list(self._hub.viewers)):
                 if place % SWEEP == SWEEP - 1:
                     await asyncio.sleep(0)
-                if viewer.closing:
-                    continue
                 identity = viewer.identity
+                expires = identity is not None and identity.expires_s is not None
+                if viewer.closing or (viewer in settled and not pinging and not expires):
+                    continue
                 if identity is not None and identity.expires_s is not None:
                     if identity.expires_s <= now_unix_s:
                         viewer.close(4410, "the token has expired")
@@ -269,4 +270,4 @@ class Sessions:
                         continue
                     viewer.seen = False
                     viewer.put(ping)
-                self._tuner.glance(viewer, now_s, arrived=viewer in up_to_date)
+                self._tuner.glance(viewer, now_s)

@@ -46,18 +46,14 @@ class Tuner:
         self._still: dict[Viewer, int] = {}
         self._again: dict[Viewer, float] = {}
 
-    def glance(self, viewer: Viewer, now_s: float, *, arrived: bool) -> None:
-        """The regular look; begins a close one where it is needed. `arrived`: all it was sent has been acknowledged."""
+    def glance(self, viewer: Viewer, now_s: float) -> None:
+        """The regular look; begins a close one where it is needed."""
         if viewer in self._close:
             return
-        stuck = False
-        if arrived:
-            viewer.arrived()
-        else:
-            before_s = viewer.marked_s
-            viewer.measure(now_s)
-            stuck = math.isfinite(before_s) and viewer.marked_s == before_s  # what waited at the last look waits still
-            stuck = stuck or viewer.transport.get_write_buffer_size() > 0  # the kernel takes no more
+        before_s = viewer.marked_s
+        viewer.measure(now_s)
+        stuck = math.isfinite(before_s) and viewer.marked_s == before_s  # what waited at the last look waits still
+        stuck = stuck or viewer.transport.get_write_buffer_size() > 0  # the kernel takes no more
         if stuck or viewer.blocked or any(sub.struggled or self._may_rise(sub, now_s) for sub in viewer.subs.values()):
             self._attend(viewer, now_s)
         else:

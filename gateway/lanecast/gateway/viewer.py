@@ -249,8 +249,8 @@ class Viewer(asyncio.Protocol):
         """Look how old what waits is: `late` once something written has not arrived within the budget.
 
         A mark is put at the newest byte; as long as the viewer has not acknowledged it, its age is the mark's. State
-        frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume. Of
-        whom it is known that all has `arrived` need not be measured.
+        frames are skipped then; if lossless messages pile up all the same, the viewer is let go, and may resume. Whose
+        data has all arrived need not be measured: whether a mark was reached is looked at before its age is.
         """
         link, sent_bytes = self.link, self.sent_bytes
         if link is None and not self._mark_at and sent_bytes == self._mark_bytes:
@@ -276,11 +276,6 @@ class Viewer(asyncio.Protocol):
         self._block(blocked=self.paused or self.late or full)
         if self.late and backlog > self._owner.lossless_bytes:
             self.close(4413, "too slow for lossless messages")
-
-    def arrived(self) -> None:
-        """All that was sent has been acknowledged: what `measure` would have found."""
-        self._mark_at = 0.0
-        self.waiting_bytes = 0
 
     @property
     def marked_s(self) -> float:

@@ -165,7 +165,7 @@ class _Probe:
 
 
 def flood(url: str) -> None:
-    """Publish to `low` at an even pace until killed, 2 ms' worth at a time: a longer burst is itself a wait in Redis."""
+    """Publish to `low` at an even pace until killed, 2 ms' worth at a time: long bursts are waits in Redis."""
     data = wire.encode({"type": "noise", "time_s": 0.0, "items": {"v": [1]}})
     fields: Any = Message("events", data, t_ms=time.time() * 1000).to_fields()
     with redis.Redis.from_url(url) as client:
