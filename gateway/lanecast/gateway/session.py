@@ -111,9 +111,14 @@ class Sessions:
                 self.refuse(viewer, error.code, error.message, error.field, run)
 
     @staticmethod
-    def _warn(viewer: Viewer, expires_s: float, now_unix_s: float) -> None:
-        """Ask for another token, once for each that comes to its end."""
-        if expires_s - now_unix_s <= REFRESH_S and viewer.warned_of != expires_s:
+    def _look_at_token(viewer: Viewer, now_unix_s: float) -> None:
+        """Ask for another token, once for each that comes to its end, and end the connection with it."""
+        expires_s = None if viewer.identity is None else viewer.identity.expires_s
+        if expires_s is None or viewer.closing:
+            return
+        if expires_s <= now_unix_s:
+            viewer.close(4410, "the token has expired")
+        elif expires_s - now_unix_s <= REFRESH_S and viewer.warned_of != expires_s:
             viewer.warned_of = expires_s
             viewer.send(outbound.refresh(round(expires_s - now_unix_s, 1)))
 
@@ -255,19 +260,14 @@ class Sessions:
             for place, viewer in enumerate(list(self._hub.viewers)):
                 if place % SWEEP == SWEEP - 1:
                     await asyncio.sleep(0)
-                identity = viewer.identity
-                expires = identity is not None and identity.expires_s is not None
-                if viewer.closing or (viewer in settled and not pinging and not expires):
+                self._look_at_token(viewer, now_unix_s)
+                if viewer.closing:
                     continue
-                if identity is not None and identity.expires_s is not None:
-                    if identity.expires_s <= now_unix_s:
-                        viewer.close(4410, "the token has expired")
-                        continue
-                    self._warn(viewer, identity.expires_s, now_unix_s)
                 if pinging:
                     if not viewer.seen:
                         viewer.close(4412, "no sign of life")
                         continue
                     viewer.seen = False
                     viewer.put(ping)
-                self._tuner.glance(viewer, now_s)
+                if viewer not in settled:
+                    self._tuner.glance(viewer, now_s)
