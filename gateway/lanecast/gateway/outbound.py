@@ -48,6 +48,23 @@ def pass_on(data: bytes, *, text: bool) -> bytes:
     return framing.message(framing.BINARY, data)
 
 
+class PassedOn:
+    """A worker's message on its way to viewers: framed once for all who get it, in each encoding that is spoken."""
+
+    __slots__ = ("_framed", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._framed: dict[bool, bytes] = {}
+
+    def framed(self, *, text: bool) -> bytes:
+        """As a WebSocket frame, for viewers of `lanecast.json.v1` if `text`: there binary becomes base64."""
+        frame = self._framed.get(text)
+        if frame is None:
+            frame = self._framed[text] = pass_on(self.data, text=text)
+        return frame
+
+
 def welcome(protocol: str, node: str, role: str | None, *, auth: bool, limits: Mapping[str, Any]) -> dict[str, Any]:
     """The first message of a connection, and the answer to `auth`.
 

@@ -33,23 +33,15 @@ BEHIND_BYTES: Final = 32 * 1024
 log = structlog.get_logger()
 
 
-class Picture:
-    """One picture; framed once for all who get it, and as text only if somebody wants that."""
+class Picture(outbound.PassedOn):
+    """One picture of a camera."""
 
-    __slots__ = ("_framed", "camera", "data", "number")
+    __slots__ = ("camera", "number")
 
     def __init__(self, number: int, camera: str, data: bytes) -> None:
+        super().__init__(data)
         self.number = number
         self.camera = camera
-        self.data = data
-        self._framed: dict[bool, bytes] = {}
-
-    def framed(self, *, text: bool) -> bytes:
-        """As a WebSocket frame; in text, MessagePack's binary becomes base64."""
-        frame = self._framed.get(text)
-        if frame is None:
-            frame = self._framed[text] = outbound.pass_on(self.data, text=text)
-        return frame
 
 
 class PictureFeed:

@@ -22,23 +22,15 @@ RESUMES_AT_ONCE: Final = 64
 MISSED_MAX: Final = CRITICAL_KEPT + CRITICAL_KEPT // 10
 
 
-class Entry:
-    """A message of the critical stream; framed once for all who get it."""
+class Entry(outbound.PassedOn):
+    """A message of the critical stream."""
 
-    __slots__ = ("_framed", "data", "kind", "offset")
+    __slots__ = ("kind", "offset")
 
     def __init__(self, offset: Offset, kind: str, data: bytes) -> None:
+        super().__init__(data)
         self.offset = offset
         self.kind = kind
-        self.data = data
-        self._framed: dict[bool, bytes] = {}
-
-    def framed(self, *, text: bool) -> bytes:
-        """As a WebSocket frame, for viewers of `lanecast.json.v1` if `text`."""
-        frame = self._framed.get(text)
-        if frame is None:
-            frame = self._framed[text] = outbound.pass_on(self.data, text=text)
-        return frame
 
 
 @dataclass(frozen=True, slots=True)
